@@ -1,0 +1,1 @@
+"""HTTP: what other machines ask of the scheduler."""

@@ -1,0 +1,83 @@
+"""What the site's settings read from outside: environment variables and the state folder."""
+
+import os
+import secrets
+from pathlib import Path
+from typing import Any
+
+import dj_database_url
+from django.core.exceptions import ImproperlyConfigured
+
+_TRUE = frozenset({"1", "true", "yes", "on"})
+_FALSE = frozenset({"", "0", "false", "no", "off"})
+
+
+def flag(name: str) -> bool:
+    """True for 1/true/yes/on, False for 0/false/no/off or unset; ImproperlyConfigured otherwise."""
+    value = os.environ.get(name, "").strip().lower()
+    if value in _TRUE:
+        return True
+    if value in _FALSE:
+        return False
+    raise ImproperlyConfigured(f"{name} is {value!r}; set it to 1 (on) or 0 (off)")
+
+
+def names(name: str, default: str = "") -> list[str]:
+    """The comma-separated parts of a variable, trimmed, empty ones left out."""
+    return [part.strip() for part in os.environ.get(name, default).split(",") if part.strip()]
+
+
+def state_dir() -> Path:
+    """The folder for what one machine keeps (SQLite file, secret key): XDG's state folder.
+
+    Not created here: reading the settings writes nothing but, once, the secret key."""
+    base = os.environ.get("XDG_STATE_HOME") or Path.home() / ".local" / "state"
+    return Path(base) / "scheduler"
+
+
+def secret_key(folder: Path) -> str:
+    """``DJANGO_SECRET_KEY``, or a key made once and kept (mode 0600) in ``folder``.
+
+    Several hosts that serve one site must share a key: set the variable there."""
+    if value := os.environ.get("DJANGO_SECRET_KEY"):
+        return value
+    path = folder / "secret_key"
+    try:
+        return _kept_key(path)
+    except OSError as error:
+        raise ImproperlyConfigured(
+            f"no secret key: {path} cannot be read or written ({error.strerror});"
+            " set DJANGO_SECRET_KEY"
+        ) from error
+
+
+def _kept_key(path: Path) -> str:
+    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    if not path.exists():
+        draft = path.with_suffix(f".{os.getpid()}")
+        descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+        with os.fdopen(descriptor, "w") as file:
+            file.write(secrets.token_urlsafe(50))
+        # A link, not a rename: of processes that start together the first one's key stays.
+        try:
+            os.link(draft, path)
+        except FileExistsError:
+            pass
+        finally:
+            draft.unlink()
+    return path.read_text().strip()
+
+
+def database(folder: Path) -> dict[str, Any]:
+    """Django's DATABASES entry of ``DATABASE_URL``; unset: a SQLite file in ``folder``.
+
+    ImproperlyConfigured for text that is no database URL."""
+    url = os.environ.get("DATABASE_URL") or f"sqlite:///{folder / 'db.sqlite3'}"
+    try:
+        return dict(dj_database_url.parse(url, conn_max_age=60, conn_health_checks=True))
+    except (dj_database_url.ParseError, dj_database_url.UnknownSchemeError, ValueError):
+        # The URL holds a password: it is never quoted, nor is the error that quotes it.
+        raise ImproperlyConfigured(
+            "DATABASE_URL is not a database URL; write it as"
+            " postgres://user:password@host:5432/name or sqlite:////path/to/file"
+        ) from None

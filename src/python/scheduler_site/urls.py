@@ -1,0 +1,11 @@
+"""The site's addresses."""
+
+from django.contrib import admin
+from django.urls import path
+
+from scheduler.api.health import healthz
+
+urlpatterns = [
+    path("healthz", healthz, name="healthz"),
+    path("admin/", admin.site.urls),
+]
