@@ -157,8 +157,7 @@ def _as_default(dsn: str, blocker: DjangoDbBlocker) -> Iterator[None]:
 
 
 def _forget_connection() -> None:
-    if "default" in connections:
-        connection = getattr(connections._connections, "default", None)
-        if connection is not None:
+    for connection in connections.all(initialized_only=True):
+        if connection.alias == "default":
             connection.close()
             del connections["default"]
