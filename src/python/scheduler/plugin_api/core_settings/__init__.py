@@ -1,0 +1,16 @@
+"""The core's own settings, each declared once, in groups."""
+
+from scheduler.plugin_api.core_settings.cluster import ClusterSettings
+from scheduler.plugin_api.core_settings.line import LineSettings
+from scheduler.plugin_api.core_settings.observing import ObservingSettings
+from scheduler.plugin_api.core_settings.running import RunningSettings
+from scheduler.plugin_api.core_settings.timing import TimingSettings
+
+
+class CoreSettings(
+    ObservingSettings, TimingSettings, RunningSettings, LineSettings, ClusterSettings
+):
+    """All settings of the core. Names in environment and RDB: ``SCHEDULER_`` + the field's name."""
+
+
+__all__ = ["CoreSettings"]

@@ -1,0 +1,114 @@
+"""Settings of planning, assignment and the running of jobs."""
+
+from typing import ClassVar
+
+from scheduler.plugin_api.settings import SECONDS, Scope, SettingsModel, Words, setting
+
+
+class RunningSettings(SettingsModel):
+    """When runs are planned, handed out, skipped and ended."""
+
+    group: ClassVar[Words] = Words("Planning and runs", "計画と実行")
+
+    skip_late_runs_after_seconds: int = setting(
+        300,
+        title=("Skip runs that are late by", "遅延実行をスキップするまでの時間"),
+        meaning=(
+            "A run that could not start within this time after it was due becomes SKIPPED "
+            "(SKIP_LATE). 0: never. A job may have its own value.",
+            "予定時刻からこの時間内に開始できなかった実行を SKIPPED(SKIP_LATE)にします。"
+            "0 なら行いません。ジョブごとの指定が優先されます。",
+        ),
+        impact=(
+            "Keeps a backlog from flooding the workers after a long stop.",
+            "長い停止のあとに、たまった実行がワーカーへ殺到するのを防ぎます。",
+        ),
+        example="300",
+        ge=0,
+        le=604800,
+        unit=SECONDS,
+    )
+    assign_ahead_seconds: float = setting(
+        5.0,
+        title=("Assign ahead by", "先行割り当ての時間"),
+        meaning=(
+            "How long before its due time a run may be handed to a worker, which then starts it "
+            "on the instant.",
+            "予定時刻のどれだけ前から実行をワーカーへ渡してよいかを表します。ワーカーは予定時刻"
+            "ちょうどに開始します。",
+        ),
+        impact=(
+            "Longer: starts are punctual even in a burst; load is spread earlier.",
+            "長くすると集中時も定刻に始まりますが、負荷の分散を早めに決めることになります。",
+        ),
+        example="5",
+        ge=0,
+        le=300,
+        unit=SECONDS,
+    )
+    reassign_assigned_after_seconds: float = setting(
+        30.0,
+        title=("Take back unclaimed runs after", "未着手の割り当てを戻す時間"),
+        meaning=(
+            "A run that its worker has not begun this long after it was due goes back to PENDING.",
+            "予定時刻からこの時間が過ぎてもワーカーが着手しない実行を PENDING に戻します。",
+        ),
+        impact=(
+            "Shorter: a stuck worker delays less; too short moves runs about under load.",
+            "短くすると滞ったワーカーの影響が減りますが、短すぎると高負荷時に移し替えが増えます。",
+        ),
+        example="30",
+        ge=1,
+        le=3600,
+        unit=SECONDS,
+    )
+    max_jobs_per_worker: int = setting(
+        8,
+        title=("Runs per worker", "ワーカーあたりの同時実行数"),
+        meaning=(
+            "How many runs one worker has open at a time (the capacity it tells the leader).",
+            "1 つのワーカーが同時に受け持つ実行の数(リーダーへ知らせる容量)です。",
+        ),
+        impact=(
+            "Bounds memory and CPU of a host; runs beyond it wait with WAIT_CAPACITY.",
+            "ホストのメモリと CPU の使用を抑えます。超えた分は WAIT_CAPACITY で待ちます。",
+        ),
+        example="8",
+        ge=1,
+        le=10000,
+        unit=("runs", "件"),
+        restart_needed=True,
+    )
+    kill_grace_seconds: float = setting(
+        10.0,
+        title=("Grace before KILL", "強制終了までの猶予"),
+        meaning=(
+            "Time between SIGTERM and SIGKILL when a run is canceled, times out or its lease ends.",
+            "中止、時間切れ、リース喪失の際に、SIGTERM から SIGKILL までに与える時間です。",
+        ),
+        impact=(
+            "Longer: jobs can clean up. A lost worker gives its runs TERM this long before the "
+            "lease's end.",
+            "長くするとジョブが後始末をできます。喪失したワーカーは、リース終了のこの時間前に"
+            "実行へ TERM を送ります。",
+        ),
+        example="10",
+        ge=0,
+        le=600,
+        unit=SECONDS,
+    )
+    spool_dir: str = setting(
+        "var/spool",
+        title=("Spool folder", "スプール用フォルダ"),
+        meaning=(
+            "Where a worker keeps results on disk while the RDB is away.",
+            "RDB に書けない間、ワーカーが結果を保存しておく場所です。",
+        ),
+        impact=(
+            "Must survive a restart of the worker, or results not yet written are lost.",
+            "ワーカーの再起動後も残る場所にしてください。残らないと未送信の結果が失われます。",
+        ),
+        example="/var/lib/scheduler/spool",
+        restart_needed=True,
+        scope=Scope.PROCESS,
+    )

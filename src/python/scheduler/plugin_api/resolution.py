@@ -1,0 +1,270 @@
+"""From texts to settings: the RDB's rows over the environment over the defaults.
+
+Pure: the rows and the environment are arguments. A bad environment value raises
+``InvalidSetting`` (it stops the start); a bad row of the RDB falls back to the environment or the
+default and is told in ``Resolved.problems`` (it stops nobody, its reader logs it).
+"""
+
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from difflib import get_close_matches
+from enum import StrEnum
+from typing import Annotated, Any
+
+from pydantic import ConfigDict, SecretStr, TypeAdapter, ValidationError
+
+from scheduler.domain.errors import InvalidSetting, SchedulerError
+from scheduler.plugin_api.masking import HIDDEN, URL_PASSWORD
+from scheduler.plugin_api.reserved import KNOWN_NAMES
+from scheduler.plugin_api.settings import Rule, Scope, SettingsModel, SettingSpec, all_rules, specs
+from scheduler.plugin_api.wording import expected
+
+PREFIX = "SCHEDULER_"
+SERVICE_LINK = re.compile(r"_SERVICE_(HOST|PORT)(_\w+)?$")
+
+
+class SettingsConflict(SchedulerError):
+    """Values that are allowed one by one are not allowed together. ``keys`` names them."""
+
+    code = "SETTINGS_CONFLICT"
+
+    def __init__(self, sentence: str, keys: tuple[str, ...]) -> None:
+        self.keys = keys
+        super().__init__(sentence)
+
+
+class UnknownSettings(SchedulerError):
+    """``SCHEDULER_*`` variables that no setting has, where they are held for errors."""
+
+    code = "UNKNOWN_SETTINGS"
+
+    def __init__(self, sentences: tuple[str, ...]) -> None:
+        self.sentences = sentences
+        super().__init__(" ".join(sentences))
+
+
+class Source(StrEnum):
+    """Where a value in force came from."""
+
+    RDB = "rdb"
+    ENVIRONMENT = "environment"
+    DEFAULT = "default"
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """A row of the RDB that could not be used; ``sentence`` holds no secret."""
+
+    key: str
+    sentence: str
+
+
+@dataclass(frozen=True, slots=True)
+class Resolved[M: SettingsModel]:
+    """The settings in force, where each came from (by key), and the rows that fell back."""
+
+    settings: M
+    sources: Mapping[str, Source]
+    problems: tuple[Problem, ...] = ()
+
+
+def resolve[M: SettingsModel](
+    model: type[M], *, rows: Mapping[str, str], environ: Mapping[str, str]
+) -> Resolved[M]:
+    """Resolve every setting of ``model``.
+
+    Raises InvalidSetting for a bad environment value and SettingsConflict for environment values
+    that do not fit together.
+    """
+    found = specs(model)
+    usable, problems = _usable_rows(found, rows)
+    while True:
+        values, sources = _pick(found, usable, environ)
+        rule = _first_broken(model, values)
+        if rule is None:
+            return Resolved(model(**values), sources, tuple(problems))
+        problems += _give_up_rows(rule, found, values, sources, usable)
+
+
+def parse(spec: SettingSpec, text: str) -> Any:
+    """``text`` as the setting's value. Raises InvalidSetting, which never quotes a secret."""
+    typed = Annotated[spec.info.annotation, spec.info]  # type: ignore[name-defined]
+    try:
+        adapter = TypeAdapter[Any](typed, config=ConfigDict(hide_input_in_errors=True))
+        return adapter.validate_python(text)
+    except ValidationError:
+        shown = None if spec.help.secret else text
+        raise InvalidSetting(spec.key, shown, expected(spec).en) from None
+
+
+def check_together(
+    model: type[SettingsModel], *, rows: Mapping[str, str], environ: Mapping[str, str]
+) -> None:
+    """Raise InvalidSetting or SettingsConflict for the first thing wrong in ``rows``: what a form
+    asks before it saves them."""
+    found = specs(model)
+    for spec in found:
+        if spec.key in rows:
+            _refuse_process_scope(spec)
+            parse(spec, rows[spec.key])
+    values, _ = _pick(found, rows, environ)
+    rule = _first_broken(model, values)
+    if rule:
+        raise SettingsConflict(f"{_told(rule, found, values)}.", _keys(rule, found))
+
+
+def check_unknown(
+    models: Iterable[type[SettingsModel]], environ: Mapping[str, str], *, strict: bool = False
+) -> tuple[str, ...]:
+    """A sentence for each ``SCHEDULER_*`` variable that no setting of ``models`` has.
+
+    Under ``strict`` they are raised as UnknownSettings.
+    """
+    known = KNOWN_NAMES.union(spec.key for spec in specs(*models))
+    strangers = sorted(n for n in environ if n.startswith(PREFIX) and n not in known)
+    sentences = tuple(_stranger(name, environ[name], known) for name in strangers)
+    if strict and sentences:
+        raise UnknownSettings(sentences)
+    return sentences
+
+
+def _stranger(name: str, value: str, known: Iterable[str]) -> str:
+    nearest = get_close_matches(name, known, n=1, cutoff=0.85)
+    if SERVICE_LINK.search(name) or value.startswith("tcp://"):
+        advice = "Kubernetes service links inject such names (set enableServiceLinks: false)."
+    else:
+        advice = f"did you mean {nearest[0]}?" if nearest else "no setting has a similar name."
+    return f"Environment variable {name} is not a setting and does nothing; {advice}"
+
+
+def shown(spec: SettingSpec, value: Any) -> str:
+    """A value as a page or a log may show it: a secret is hidden, of a URL only its password."""
+    if isinstance(value, SecretStr):
+        return _shown_secret(value.get_secret_value())
+    return as_text(value)
+
+
+def as_text(value: Any) -> str:
+    """A value as it is written in the environment and the RDB: the reverse of ``parse``."""
+    if isinstance(value, SecretStr):
+        return value.get_secret_value()
+    if isinstance(value, bool):
+        return "1" if value else "0"
+    if isinstance(value, dict):
+        return ",".join(f"{key}={inner}" for key, inner in value.items())
+    if isinstance(value, tuple | list):
+        return ",".join(map(str, value))
+    return f"{value:g}" if isinstance(value, float) else str(value)
+
+
+def changed(old: Resolved[Any], new: Resolved[Any]) -> tuple[SettingSpec, ...]:
+    """The settings whose value differs between two resolutions of one model."""
+    return tuple(
+        spec
+        for spec in specs(type(new.settings))
+        if getattr(old.settings, spec.field) != getattr(new.settings, spec.field)
+    )
+
+
+def after_reload[M: SettingsModel](old: Resolved[M], new: Resolved[M]) -> Resolved[M]:
+    """``new``, with the old value of each setting that needs a restart: what a worker that goes
+    on running works with."""
+    kept = [spec for spec in changed(old, new) if spec.help.restart_needed]
+    values = {spec.field: getattr(new.settings, spec.field) for spec in specs(type(new.settings))}
+    sources = dict(new.sources)
+    for spec in kept:
+        values[spec.field] = getattr(old.settings, spec.field)
+        sources[spec.key] = old.sources[spec.key]
+    model = type(new.settings)
+    if _first_broken(model, values):
+        return old
+    return Resolved(model(**values), sources, new.problems)
+
+
+def secret_values(resolved: Iterable[Resolved[Any]]) -> tuple[str, ...]:
+    """Every secret in force, for the log's masking. Of a URL that is its password alone."""
+    texts = (
+        value.get_secret_value()
+        for one in resolved
+        for value in one.settings.__dict__.values()
+        if isinstance(value, SecretStr)
+    )
+    return tuple(text for text in texts if text and "://" not in text)
+
+
+def _usable_rows(
+    found: Iterable[SettingSpec], rows: Mapping[str, str]
+) -> tuple[dict[str, str], list[Problem]]:
+    usable: dict[str, str] = {}
+    problems: list[Problem] = []
+    for spec in found:
+        if spec.key in rows:
+            try:
+                _refuse_process_scope(spec)
+                parse(spec, rows[spec.key])
+                usable[spec.key] = rows[spec.key]
+            except InvalidSetting as error:
+                problems.append(Problem(spec.key, f"{error} The RDB's value is ignored."))
+    return usable, problems
+
+
+def _refuse_process_scope(spec: SettingSpec) -> None:
+    if spec.help.scope is Scope.PROCESS:
+        raise InvalidSetting(
+            spec.key, None, "only in the environment of each process, never in the RDB"
+        )
+
+
+def _pick(
+    found: Iterable[SettingSpec], rows: Mapping[str, str], environ: Mapping[str, str]
+) -> tuple[dict[str, Any], dict[str, Source]]:
+    values: dict[str, Any] = {}
+    sources: dict[str, Source] = {}
+    for spec in found:
+        if spec.key in rows:
+            values[spec.field], sources[spec.key] = parse(spec, rows[spec.key]), Source.RDB
+        elif environ.get(spec.key):
+            text = environ[spec.key]
+            values[spec.field], sources[spec.key] = parse(spec, text), Source.ENVIRONMENT
+        else:
+            values[spec.field], sources[spec.key] = spec.default, Source.DEFAULT
+    return values, sources
+
+
+def _first_broken(model: type[SettingsModel], values: Mapping[str, Any]) -> Rule | None:
+    tried = model.model_construct(**values)
+    return next((rule for rule in all_rules(model) if not rule.holds(tried)), None)
+
+
+def _give_up_rows(
+    rule: Rule,
+    found: tuple[SettingSpec, ...],
+    values: Mapping[str, Any],
+    sources: Mapping[str, Source],
+    usable: dict[str, str],
+) -> list[Problem]:
+    """Take the rows that break ``rule`` out of ``usable``; raise where no row is to blame."""
+    sentence, keys = _told(rule, found, values), _keys(rule, found)
+    blamed = [key for key in keys if sources[key] is Source.RDB]
+    if not blamed:
+        raise SettingsConflict(f"{sentence}; correct the environment.", keys)
+    for key in blamed:
+        del usable[key]
+    return [Problem(key, f"{sentence}. The RDB's value of {key} is ignored.") for key in blamed]
+
+
+def _told(rule: Rule, found: Iterable[SettingSpec], values: Mapping[str, Any]) -> str:
+    by_field = {spec.field: spec for spec in found}
+    told = (f"{by_field[f].key} is {shown(by_field[f], values[f])}" for f in rule.fields)
+    return f"{rule.sentence} ({', '.join(told)})"
+
+
+def _keys(rule: Rule, found: Iterable[SettingSpec]) -> tuple[str, ...]:
+    return tuple(spec.key for spec in found if spec.field in rule.fields)
+
+
+def _shown_secret(text: str) -> str:
+    if "://" in text and "?" not in text:
+        return URL_PASSWORD.sub(rf"\1:{HIDDEN}@", text)
+    return HIDDEN if text else ""
