@@ -1,0 +1,1 @@
+"""Generated from src/protos by scripts/generate_protos.py: never edited by hand."""
