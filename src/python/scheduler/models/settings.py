@@ -3,6 +3,8 @@
 from django.db import models
 from django.db.models.functions import Now
 
+from scheduler.models.cluster import EMPTY_LIST, EMPTY_OBJECT
+
 
 class SchedulerSetting(models.Model):
     """A value given by an operator; it goes over the environment and the default.
@@ -63,7 +65,9 @@ class ConfigReloadRequest(models.Model):
     revision = models.BigIntegerField(primary_key=True)
     requested_by = models.CharField(max_length=150, blank=True, default="", db_default="")
     requested_at = models.DateTimeField(db_default=Now())
-    keys = models.JSONField(default=list, help_text="The settings that changed.")
+    keys = models.JSONField(
+        default=list, db_default=EMPTY_LIST, help_text="The settings that changed."
+    )
 
     class Meta:
         db_table = "scheduler_config_reload"
@@ -81,7 +85,7 @@ class AdminActionLog(models.Model):
     actor = models.CharField(max_length=150, blank=True, default="", db_default="")
     action = models.CharField(max_length=64, help_text="For example setting_changed.")
     target = models.CharField(max_length=200, blank=True, default="", db_default="")
-    detail = models.JSONField(default=dict)
+    detail = models.JSONField(default=dict, db_default=EMPTY_OBJECT)
 
     class Meta:
         db_table = "scheduler_admin_action"

@@ -47,7 +47,7 @@ class RunningSettings(SettingsModel):
         unit=SECONDS,
     )
     reassign_assigned_after_seconds: float = setting(
-        30.0,
+        15.0,
         title=("Take back unclaimed runs after", "未着手の割り当てを戻す時間"),
         meaning=(
             "A run that its worker has not begun this long after it was due goes back to PENDING.",
@@ -57,7 +57,7 @@ class RunningSettings(SettingsModel):
             "Shorter: a stuck worker delays less; too short moves runs about under load.",
             "短くすると滞ったワーカーの影響が減りますが、短すぎると高負荷時に移し替えが増えます。",
         ),
-        example="30",
+        example="15",
         ge=1,
         le=3600,
         unit=SECONDS,
@@ -80,7 +80,7 @@ class RunningSettings(SettingsModel):
         restart_needed=True,
     )
     kill_grace_seconds: float = setting(
-        10.0,
+        5.0,
         title=("Grace before KILL", "強制終了までの猶予"),
         meaning=(
             "Time between SIGTERM and SIGKILL when a run is canceled, times out or its lease ends.",
@@ -92,7 +92,7 @@ class RunningSettings(SettingsModel):
             "長くするとジョブが後始末をできます。喪失したワーカーは、リース終了のこの時間前に"
             "実行へ TERM を送ります。",
         ),
-        example="10",
+        example="5",
         ge=0,
         le=600,
         unit=SECONDS,

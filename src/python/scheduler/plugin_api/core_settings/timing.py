@@ -6,16 +6,10 @@ gives up at L: so M must cover the killing and reaping, the drift of clocks and 
 
 from typing import ClassVar
 
+from scheduler.domain.liveness import minimum_margin
 from scheduler.plugin_api.settings import SECONDS, Rule, SettingsModel, Words, setting
 
 KILL_AND_REAP_SECONDS = 1.0
-CLOCK_DRIFT = 0.001
-SLACK_SECONDS = 1.0
-
-
-def least_margin_seconds(run_lease_seconds: float) -> float:
-    """The smallest safe M for a lease L: time to kill and reap + L x 0.1 % drift + 1 s."""
-    return KILL_AND_REAP_SECONDS + run_lease_seconds * CLOCK_DRIFT + SLACK_SECONDS
 
 
 class TimingSettings(SettingsModel):
@@ -29,20 +23,23 @@ class TimingSettings(SettingsModel):
             "SCHEDULER_LEADER_STALE_SECONDS must be less than SCHEDULER_LEADER_TRUST_SECONDS",
         ),
         Rule(
-            ("leader_lock_ttl_seconds", "leader_stale_seconds"),
-            lambda s: s.leader_lock_ttl_seconds <= s.leader_stale_seconds,
+            ("leader_lock_ttl_seconds", "leader_trust_seconds"),
+            lambda s: s.leader_lock_ttl_seconds <= s.leader_trust_seconds,
             "SCHEDULER_LEADER_LOCK_TTL_SECONDS must not be greater than "
-            "SCHEDULER_LEADER_STALE_SECONDS",
+            "SCHEDULER_LEADER_TRUST_SECONDS",
         ),
         Rule(
-            ("heartbeat_interval_seconds", "run_lease_seconds"),
-            lambda s: s.heartbeat_interval_seconds * 3 <= s.run_lease_seconds,
+            ("lease_renew_interval_seconds", "run_lease_seconds"),
+            lambda s: s.lease_renew_interval_seconds * 3 <= s.run_lease_seconds,
             "SCHEDULER_RUN_LEASE_SECONDS must be at least three times "
-            "SCHEDULER_HEARTBEAT_INTERVAL_SECONDS, so that two lost renewals do no harm",
+            "SCHEDULER_LEASE_RENEW_INTERVAL_SECONDS, so that two lost renewals do no harm",
         ),
         Rule(
             ("run_lease_margin_seconds", "run_lease_seconds"),
-            lambda s: s.run_lease_margin_seconds >= least_margin_seconds(s.run_lease_seconds),
+            lambda s: (
+                s.run_lease_margin_seconds
+                >= minimum_margin(KILL_AND_REAP_SECONDS, s.run_lease_seconds)
+            ),
             "SCHEDULER_RUN_LEASE_MARGIN_SECONDS must be at least 2 + 0.001 x "
             "SCHEDULER_RUN_LEASE_SECONDS: the time to kill and reap, clock drift and one second",
         ),
@@ -63,20 +60,36 @@ class TimingSettings(SettingsModel):
         1.0,
         title=("Heartbeat interval", "ハートビート間隔"),
         meaning=(
-            "How often a worker renews its lease row and its presence in Redis.",
-            "ワーカーがリース行と Redis の生存通知を更新する間隔です。",
+            "How often a worker tells Redis that it is there, with its load.",
+            "ワーカーが生存と負荷を Redis へ知らせる間隔です。",
         ),
         impact=(
-            "Shorter: loss is seen sooner, with more small writes to the RDB.",
-            "短くすると障害を早く検知できますが、RDB への小さな書き込みが増えます。",
+            "A hint for operators and the leader; no run lives or dies by it.",
+            "運用者とリーダーへの参考情報で、実行の存続には影響しません。",
         ),
         example="1",
         ge=0.1,
         le=60,
         unit=SECONDS,
     )
-    leader_lock_ttl_seconds: float = setting(
+    lease_renew_interval_seconds: float = setting(
         3.0,
+        title=("Lease renewal interval", "リース更新間隔"),
+        meaning=(
+            "How often a worker renews its lease row in the RDB.",
+            "ワーカーが RDB のリース行を更新する間隔です。",
+        ),
+        impact=(
+            "Shorter: doubts about a worker show sooner, with more small writes to the RDB.",
+            "短くするとワーカーの異変に早く気付けますが、RDB への小さな書き込みが増えます。",
+        ),
+        example="3",
+        ge=0.1,
+        le=300,
+        unit=SECONDS,
+    )
+    leader_lock_ttl_seconds: float = setting(
+        5.0,
         title=("Leader lock lifetime", "リーダーロックの有効期間"),
         meaning=(
             "How long the lock in Redis outlives its last renewal.",
@@ -86,7 +99,7 @@ class TimingSettings(SettingsModel):
             "The lock only keeps contenders apart; the RDB's epoch decides who leads.",
             "ロックは候補同士の衝突を減らすだけで、リーダーを決めるのは RDB のエポックです。",
         ),
-        example="3",
+        example="5",
         ge=0.5,
         le=300,
         unit=SECONDS,
@@ -146,7 +159,7 @@ class TimingSettings(SettingsModel):
         restart_needed=True,
     )
     run_lease_margin_seconds: float = setting(
-        5.0,
+        13.0,
         title=("Run lease margin (M)", "実行リースの余裕 (M)"),
         meaning=(
             "How much longer than the lease the leader waits before it calls a worker lost.",
@@ -158,14 +171,14 @@ class TimingSettings(SettingsModel):
             "強制終了と回収の時間、時計のずれ、1 秒の余裕を吸収し、同じ実行が二重に動くことを"
             "防ぎます。",
         ),
-        example="5",
+        example="13",
         ge=2,
         le=600,
         unit=SECONDS,
         restart_needed=True,
     )
     continuation_confirm_seconds: float = setting(
-        5.0,
+        10.0,
         title=("Confirm continuation after", "継続確認に入るまでの時間"),
         meaning=(
             "How long a worker may be silent before its lease is marked SUSPECT and its runs are "
@@ -177,7 +190,7 @@ class TimingSettings(SettingsModel):
             "A sign for operators, and no new runs for that worker; nothing is stopped yet.",
             "運用者への表示と、そのワーカーへの新規割り当ての停止だけで、実行は止めません。",
         ),
-        example="5",
+        example="10",
         ge=1,
         le=600,
         unit=SECONDS,
