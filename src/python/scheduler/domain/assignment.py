@@ -32,7 +32,6 @@ from scheduler.domain.placement import Pool, WorkerSlot
 from scheduler.domain.runs import ActiveRun, WaitingRun, is_catch_up, too_late_after
 from scheduler.domain.values import DesiredMode, LeaseState, Reason, WorkerView
 
-
 __all__ = ["AssignmentPolicies", "Assignments", "WorkerSlot", "assign", "worker_slots"]
 
 

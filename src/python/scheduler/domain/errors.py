@@ -25,7 +25,8 @@ class InvalidSchedule(SchedulerError):
 
     def __init__(self, field: str, value: object, allowed: str) -> None:
         self.field, self.value, self.allowed = field, value, allowed
-        super().__init__(f"Schedule field {field!r} is {_shown(value)}; allowed: {allowed}.")
+        shown = "missing" if value is None else _shown(value)
+        super().__init__(f"Schedule field {field!r} is {shown}; allowed: {allowed}.")
 
 
 class InvalidArgs(SchedulerError):
