@@ -72,6 +72,7 @@ class Reason(StrEnum):
     WAIT_QUARANTINED = "WAIT_QUARANTINED"
     CANCELED_BY_REQUEST = "CANCELED_BY_REQUEST"
     REPLACED = "REPLACED"
+    REASSIGNED = "REASSIGNED"
     EXIT_CODE = "EXIT_CODE"
     KILLED_BY_SIGNAL = "KILLED_BY_SIGNAL"
     TIMEOUT = "TIMEOUT"
@@ -209,6 +210,8 @@ class RunResult:
     retry_delay_seconds: float | None = None
     use: ResourceUse = field(default_factory=ResourceUse)
     log_ref: str = ""
+    quarantine: bool = False
+    """Set the definition's ``quarantined_at`` with this result (orphan policy)."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,377 @@
+"""The worker's hands: takes orders, claims them at their time, starts them, reports their end.
+
+One thread ticks this; the gRPC threads only put orders and cancels into its inbox. Claims,
+finishes and the anti-entropy check therefore never overlap, which is what makes "a RUNNING row
+with no process here was never started" a safe conclusion.
+
+Each tick is one natural batch: all orders that are due are claimed by one statement, all ends
+seen since the last tick are written by another.
+"""
+
+from collections import deque
+from collections.abc import Callable, Sequence
+from random import Random
+from threading import Event, Lock
+from uuid import UUID
+
+import structlog
+
+from scheduler.domain.errors import DatabaseUnavailable, SchedulerError
+from scheduler.domain.values import (
+    ForkServerLost,
+    LaunchSpec,
+    ProcessEvent,
+    ProcessExited,
+    ProcessNotStarted,
+    ProcessStarted,
+    Reason,
+    RunResult,
+    RunState,
+    StartOrder,
+)
+from scheduler.ports import ProcessHost, Spool, WorkerStore
+from scheduler.runtime import outcomes
+from scheduler.runtime.config import RuntimeConfig
+from scheduler.runtime.member import Member
+
+log = structlog.get_logger(__name__)
+
+RETRY_SECONDS = 0.5
+"""Between tries while the RDB is away."""
+
+
+class Handled:
+    """An order from its receipt until its result is on its way.
+
+    ``token`` is made once: a claim whose answer was lost is asked again under the same token,
+    and the RDB knows it.
+    """
+
+    __slots__ = ("at", "log_ref", "order", "token")
+
+    def __init__(self, order: StartOrder, token: UUID, at: float) -> None:
+        self.order, self.token, self.at = order, token, at
+        self.log_ref = ""
+
+
+class Agent:
+    """Executes the orders of one worker.
+
+    ``prepare(order, worker_id)`` makes the process of an order (an executor's word; it may raise
+    SchedulerError). ``ring`` tells the leader that runs ended: others may start.
+    """
+
+    def __init__(
+        self,
+        member: Member,
+        store: WorkerStore,
+        host: ProcessHost,
+        spool: Spool,
+        config: Callable[[], RuntimeConfig],
+        prepare: Callable[[StartOrder, str], LaunchSpec],
+        new_token: Callable[[], UUID],
+        random: Random,
+        wake: Event,
+        ring: Callable[[], None],
+    ) -> None:
+        self._ring = ring
+        self._member, self._store, self._host, self._spool = member, store, host, spool
+        self._config, self._prepare = config, prepare
+        self._new_token, self._random, self._wake = new_token, random, wake
+        self._lock = Lock()
+        self._orders: dict[UUID, Handled] = {}
+        self._cancels: set[UUID] = set()
+        self._events: deque[ProcessEvent] = deque()
+        self._claimed: dict[UUID, Handled] = {}
+        self._results: list[RunResult] = []
+        self._retry_at = 0.0
+        self._entropy_at = 0.0
+        self._spooled = bool(spool.pending())
+
+    # ------------------------------------------------------------- called from other threads
+
+    def offer(self, orders: Sequence[StartOrder], now: float) -> list[tuple[UUID, str]]:
+        """Take orders received at ``now``; returns those refused, with a code. Idempotent."""
+        refused = []
+        with self._lock:
+            for order in orders:
+                code = self._refusal(order)
+                if code:
+                    refused.append((order.run_id, code))
+                elif order.run_id not in self._claimed:
+                    self._take(order, now + order.start_in_seconds)
+        self._wake.set()
+        return refused
+
+    def cancel(self, runs: Sequence[UUID]) -> tuple[UUID, ...]:
+        """Ask for the end of runs; returns those that this worker knows."""
+        with self._lock:
+            known = tuple(run for run in runs if run in self._claimed or run in self._orders)
+            self._cancels.update(known)
+        self._wake.set()
+        return known
+
+    def happened(self, events: Sequence[ProcessEvent]) -> None:
+        """Events of the process host, in order."""
+        self._events.extend(events)
+        self._wake.set()
+
+    def abandon(self) -> None:
+        """The lease is over: drop what was not claimed. What runs is being killed."""
+        with self._lock:
+            self._orders.clear()
+
+    def check_now(self) -> None:
+        """Compare with the RDB at the next tick (the bell rang, or an order may be lost)."""
+        self._entropy_at = 0.0
+        self._wake.set()
+
+    def open_runs(self) -> int:
+        return len(self._orders) + len(self._claimed)
+
+    def running(self) -> tuple[UUID, ...]:
+        return tuple(self._claimed)
+
+    def idle(self) -> bool:
+        """True when nothing is running and every result is with the RDB."""
+        return not (self._orders or self._claimed or self._results or self._events or self._spooled)
+
+    # ------------------------------------------------------------------------------ the tick
+
+    def tick(self, now: float) -> float:
+        """One natural batch of ends, cancels and starts; returns when the next is due."""
+        self._collect_events()
+        if now < self._retry_at:
+            return self._retry_at
+        try:
+            self._report()
+            self._forward_cancels()
+            if not self._member.accepting:
+                self._give_back()
+            self._start_due(now)
+            if now >= self._entropy_at and self._member.joined:
+                self._entropy_at = now + self._config().anti_entropy_seconds
+                self._compare_with_rdb(now)
+        except DatabaseUnavailable as error:
+            log.warning("worker_store_unavailable", reason=str(error))
+            self._spool_results()
+            self._retry_at = now + RETRY_SECONDS
+            return self._retry_at
+        return self._next_wake()
+
+    def _refusal(self, order: StartOrder) -> str:
+        if not self._member.accepting:
+            return "draining"
+        if order.run_id not in self._orders and self.open_runs() >= self._member.facts.capacity:
+            return "no_capacity"
+        if order.executor not in self._member.facts.capabilities:
+            return "unknown_executor"
+        return ""
+
+    def _next_wake(self) -> float:
+        with self._lock:
+            due = min((o.at for o in self._orders.values()), default=self._entropy_at)
+        return min(due, self._entropy_at)
+
+    # ---------------------------------------------------------------------------------- ends
+
+    def _collect_events(self) -> None:
+        while self._events:
+            event = self._events.popleft()
+            if isinstance(event, ForkServerLost):
+                for run_id in event.run_ids:
+                    self._finish_orphaned(run_id)
+            elif isinstance(event, ProcessStarted):
+                log.info("run_process_started", run_id=str(event.run_id), pid=event.pid)
+            else:
+                self._finish(event)
+
+    def _finish(self, event: ProcessExited | ProcessNotStarted) -> None:
+        claimed = self._claimed.pop(event.run_id, None)
+        if claimed is None:
+            return
+        chance = self._random.random()
+        if isinstance(event, ProcessNotStarted):
+            result = outcomes.not_started(
+                claimed.order, claimed.token, Reason.START_FAILED, event.error, chance
+            )
+        else:
+            result = outcomes.exited(claimed.order, claimed.token, event, chance, claimed.log_ref)
+        self._results.append(result)
+
+    def _finish_orphaned(self, run_id: UUID) -> None:
+        claimed = self._claimed.pop(run_id, None)
+        if claimed is not None:
+            self._results.append(
+                outcomes.orphaned(
+                    claimed.order,
+                    claimed.token,
+                    Reason.FORK_SERVER_LOST,
+                    log_ref=claimed.log_ref,
+                )
+            )
+
+    def _report(self) -> None:
+        if self._spooled:
+            self._replay_spool()
+        if self._results:
+            self._write(self._results)
+            self._results = []
+
+    def _write(self, results: Sequence[RunResult]) -> None:
+        changed = set(self._store.finish(self._member.worker_id, results))
+        self._ring()
+        for result in results:
+            event = "run_finished" if result.run_id in changed else "run_result_too_late"
+            log.info(
+                event,
+                run_id=str(result.run_id),
+                state=str(result.state),
+                reason=result.reason and str(result.reason),
+                exit_code=result.exit_code,
+                worker_id=self._member.worker_id,
+                epoch=self._member.newest_epoch,
+            )
+
+    def _spool_results(self) -> None:
+        if self._results:
+            self._spool.append(self._results)
+            log.warning("results_spooled", count=len(self._results))
+            self._results = []
+            self._spooled = True
+
+    def _replay_spool(self) -> None:
+        pending = self._spool.pending()
+        if pending:
+            self._write(pending)
+            self._spool.acknowledge([result.claim_token for result in pending])
+            log.info("spool_replayed", count=len(pending))
+        self._spooled = False
+
+    # -------------------------------------------------------------------------------- starts
+
+    def _forward_cancels(self) -> None:
+        with self._lock:
+            cancels, self._cancels = self._cancels, set()
+            for run_id in cancels:
+                self._orders.pop(run_id, None)
+        running = [run_id for run_id in cancels if run_id in self._claimed]
+        if running:
+            self._host.cancel(running)
+
+    def _take(self, order: StartOrder, at: float) -> None:
+        held = self._orders.get(order.run_id)
+        if held is None or held.order.assign_seq < order.assign_seq:
+            self._orders[order.run_id] = Handled(order, self._new_token(), at)
+
+    def _start_due(self, now: float) -> None:
+        due = self._take_due(now)
+        if not due:
+            return
+        worker_id = self._member.worker_id
+        claims = [(item.order.run_id, item.order.assign_seq, item.token) for item in due]
+        try:
+            won = set(self._store.claim(worker_id, claims, hold_seq=self._member.hold_seq))
+        except DatabaseUnavailable:
+            self._put_back(due, now + RETRY_SECONDS)
+            raise
+        for item in due:
+            if item.order.run_id in won:
+                self._claimed[item.order.run_id] = item
+            else:
+                log.info("run_claim_lost", run_id=str(item.order.run_id), worker_id=worker_id)
+        self._launch([item for item in due if item.order.run_id in won], worker_id)
+
+    def _give_back(self) -> None:
+        """Draining: what was not started here is somebody else's."""
+        with self._lock:
+            items, self._orders = list(self._orders.values()), {}
+        if items and self._member.joined:
+            rows = [(item.order.run_id, item.order.assign_seq) for item in items]
+            self._store.give_back(self._member.worker_id, rows)
+            log.info("orders_given_back", count=len(rows), worker_id=self._member.worker_id)
+
+    def _take_due(self, now: float) -> list[Handled]:
+        with self._lock:
+            if not self._member.joined:
+                return []
+            ready = [item for item in self._orders.values() if item.at <= now]
+            ready.sort(key=lambda item: item.order.assign_seq)
+            ready = ready[: self._config().batch_size]
+            for item in ready:
+                del self._orders[item.order.run_id]
+        return ready
+
+    def _put_back(self, items: Sequence[Handled], at: float) -> None:
+        with self._lock:
+            for item in items:
+                item.at = at
+                self._orders.setdefault(item.order.run_id, item)
+
+    def _launch(self, items: Sequence[Handled], worker_id: str) -> None:
+        specs = []
+        for item in items:
+            order = item.order
+            try:
+                spec = self._prepare(order, worker_id)
+            except SchedulerError as error:
+                self.happened([ProcessNotStarted(order.run_id, str(error))])
+                continue
+            item.log_ref = spec.log_path
+            specs.append(spec)
+            log.info(
+                "run_claimed",
+                run_id=str(order.run_id),
+                job=order.job_name,
+                attempt=order.attempt,
+                worker_id=worker_id,
+                epoch=order.assign_seq >> 32,
+            )
+        if specs:
+            self._host.launch(specs)
+
+    # -------------------------------------------------------------------------- anti-entropy
+
+    def _compare_with_rdb(self, now: float) -> None:
+        """No run is RUNNING for ever: each row in my name has a process, a result on its way,
+        or is finished here as never started; each process has its row, or is killed."""
+        rows = {row.run_id: row for row in self._store.mine(self._member.worker_id)}
+        ended = {result.run_id for result in self._results}
+        ended |= {event.run_id for event in self._events if not isinstance(event, ForkServerLost)}
+        for run_id, row in rows.items():
+            if row.state is RunState.RUNNING and row.claim_token is not None:
+                self._check_running(run_id, row.claim_token, row.cancel_requested, ended)
+        self._kill_unclaimed({r for r, row in rows.items() if row.state is RunState.RUNNING})
+        lost = [
+            run_id
+            for run_id, row in rows.items()
+            if row.state is RunState.ASSIGNED and run_id not in self._orders
+        ]
+        if lost and self._member.accepting:
+            self.offer(self._store.orders(self._member.worker_id, lost), now)
+
+    def _check_running(
+        self, run_id: UUID, token: UUID, cancel_requested: bool, ended: set[UUID]
+    ) -> None:
+        if run_id in self._claimed:
+            if cancel_requested:
+                self.cancel([run_id])
+        elif run_id not in ended:
+            # It did nothing, so it is tried again whatever its policy says of failures.
+            log.error("run_never_started", run_id=str(run_id), worker_id=self._member.worker_id)
+            self._results.append(
+                RunResult(
+                    run_id,
+                    token,
+                    RunState.FAILED,
+                    Reason.NEVER_STARTED,
+                    error="claimed, but its worker has no process of it",
+                    retry_delay_seconds=0.0,
+                )
+            )
+
+    def _kill_unclaimed(self, claimed_rows: set[UUID]) -> None:
+        strangers = [run for run in self._claimed if run not in claimed_rows]
+        if strangers:
+            log.error("runs_without_claim_killed", runs=[str(run) for run in strangers])
+            self._host.cancel(strangers)

@@ -1,0 +1,100 @@
+"""Carries out ``domain.assignment``: reads what waits, decides, writes, dispatches."""
+
+from collections.abc import Callable, Sequence
+from datetime import timedelta
+from uuid import UUID
+
+import structlog
+
+from scheduler.domain.assignment import AssignmentPolicies, Assignments, assign, worker_slots
+from scheduler.domain.values import Reason, StartOrder, WorkerView
+from scheduler.ports import Clock, LeaderStore, WaitingRow
+from scheduler.runtime.config import RuntimeConfig
+from scheduler.runtime.dispatcher import Dispatcher
+from scheduler.runtime.member import Term
+
+log = structlog.get_logger(__name__)
+
+IDLE_SECONDS = 60.0
+
+
+class Assigner:
+    """PENDING -> ASSIGNED, SKIPPED, or a reason to wait; orders go to the dispatcher."""
+
+    def __init__(
+        self,
+        store: LeaderStore,
+        dispatcher: Dispatcher,
+        clock: Clock,
+        config: Callable[[], RuntimeConfig],
+    ) -> None:
+        self._store, self._dispatcher = store, dispatcher
+        self._clock, self._config = clock, config
+
+    def tick(self, term: Term, workers: Sequence[WorkerView], *, paused: bool) -> float:
+        """Returns the seconds until a waiting run comes due. Raises StaleEpoch,
+        DatabaseUnavailable."""
+        config, now = self._config(), self._clock.now()
+        for run_id in self._store.cancel_waiting(term.fence):
+            log.info("run_finished", run_id=str(run_id), state="CANCELED", epoch=term.epoch)
+        rows = self._store.waiting(
+            now + timedelta(seconds=config.assign_ahead_seconds), config.waiting_limit
+        )
+        if not rows:
+            return IDLE_SECONDS
+        active = self._store.active()
+        answer = assign(
+            rows,
+            active,
+            worker_slots(workers, active, term.command.leader_worker_id),
+            now,
+            AssignmentPolicies(config.skip_late_runs_after_seconds, paused),
+        )
+        self._write(term, rows, answer)
+        self._dispatch(self._assign(term, answer.assigned), workers)
+        return min(
+            ((row.due_at - now).total_seconds() for row in rows if row.due_at > now),
+            default=IDLE_SECONDS,
+        )
+
+    def _write(self, term: Term, rows: Sequence[WaitingRow], answer: Assignments) -> None:
+        if answer.skipped:
+            for run_id in self._store.skip(term.fence, answer.skipped):
+                log.info("run_finished", run_id=str(run_id), state="SKIPPED", epoch=term.epoch)
+        known = {row.run_id: row.reason for row in rows}
+        news = [wait for wait in answer.waiting if known[wait[0]] is not wait[1]]
+        if news:
+            self._store.wait(term.fence, news)
+            for run_id, reason, detail in news:
+                log.info("run_waits", run_id=str(run_id), reason=str(reason), detail=detail)
+        if answer.replace:
+            self._store.request_cancel(term.fence, answer.replace, Reason.REPLACED)
+
+    def _assign(
+        self, term: Term, assigned: Sequence[tuple[UUID, str]]
+    ) -> list[tuple[str, StartOrder]]:
+        if not assigned:
+            return []
+        orders = self._store.assign(
+            term.fence, [(run, worker, term.next_assign_seq()) for run, worker in assigned]
+        )
+        for worker_id, order in orders:
+            log.info(
+                "run_assigned",
+                run_id=str(order.run_id),
+                job=order.job_name,
+                attempt=order.attempt,
+                worker_id=worker_id,
+                epoch=term.epoch,
+            )
+        return orders
+
+    def _dispatch(
+        self, orders: Sequence[tuple[str, StartOrder]], workers: Sequence[WorkerView]
+    ) -> None:
+        addresses = {worker.facts.worker_id: worker.facts.grpc_address for worker in workers}
+        batches: dict[str, list[StartOrder]] = {}
+        for worker_id, order in orders:
+            batches.setdefault(worker_id, []).append(order)
+        for worker_id, batch in batches.items():
+            self._dispatcher.start(worker_id, addresses[worker_id], batch)

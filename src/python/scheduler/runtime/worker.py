@@ -1,0 +1,114 @@
+"""One running worker: its threads, its start and its end.
+
+::
+
+    start: process host (before any thread) -> gRPC server -> lease -> all loops
+    stop (first signal):  hand over, refuse new runs, let runs end, leave
+    stop (second signal): end the runs too (they are orphaned and tried elsewhere), leave
+"""
+
+from collections.abc import Callable
+from threading import Event, Thread
+
+import structlog
+
+from scheduler.domain.errors import DatabaseUnavailable
+from scheduler.ports import Listening
+from scheduler.runtime.parts import Parts
+from scheduler.runtime.supervisor import Loop
+
+log = structlog.get_logger(__name__)
+
+HOST_POLL_SECONDS = 1.0
+DRAIN_POLL_SECONDS = 0.1
+HAND_OVER_SECONDS = 5.0
+KILL_SECONDS = 10.0
+
+
+class Worker:
+    """Runs the parts on threads until told to stop. ``more_loops`` are those of the composer
+    (settings reload, plugin feeds)."""
+
+    def __init__(
+        self, parts: Parts, more_loops: Callable[[Parts], list[Loop]] = lambda parts: []
+    ) -> None:
+        self._parts = parts
+        self._ended = Event()
+        self._stop = Event()
+        self._hurry = Event()
+        clock = parts.adapters.clock
+        self._lease_loop = Loop("lease", parts.lease.tick, clock)
+        self._agent_loop = Loop("agent", parts.agent.tick, clock, parts.agent_wake)
+        self._leader_loop = Loop("leadership", parts.leadership.tick, clock, parts.leader_wake)
+        self._loops = [
+            self._lease_loop,
+            self._agent_loop,
+            self._leader_loop,
+            Loop("beats", parts.beater.tick, clock),
+            Loop("pings", parts.pinger.tick, clock),
+            Loop("presence", parts.presence.tick, clock),
+            *more_loops(parts),
+        ]
+        self._events = Thread(target=self._read_events, name="process-events", daemon=True)
+        self._listening: Listening | None = None
+
+    def request_stop(self) -> None:
+        """First call: hand over, drain, leave. Second call: end the runs too. Signal-safe."""
+        if self._stop.is_set():
+            self._hurry.set()
+        self._stop.set()
+
+    def run(self) -> None:
+        """Start everything; return after a stop was requested and carried out."""
+        self._events.start()
+        for loop in self._loops:
+            loop.start()
+        parts = self._parts
+        self._listening = parts.adapters.bell.listen(parts.topics, parts.rang)
+        self._stop.wait()
+        self._shut_down()
+
+    def _read_events(self) -> None:
+        while not self._ended.is_set():
+            events = self._parts.adapters.host.events(HOST_POLL_SECONDS)
+            if events:
+                self._parts.agent.happened(events)
+
+    def _shut_down(self) -> None:
+        parts, clock = self._parts, self._parts.adapters.clock
+        log.info("worker_stopping", worker_id=parts.member.worker_id)
+        parts.member.stopping = True
+        parts.leadership.hand_over("this worker is stopping")
+        deadline = clock.boottime() + HAND_OVER_SECONDS
+        while parts.leadership.term is not None and clock.boottime() < deadline:
+            self._hurry.wait(0.01)
+        parts.agent.check_now()
+        while not parts.agent.idle() and not self._hurry.wait(DRAIN_POLL_SECONDS):
+            pass
+        self._end_runs()
+        for loop in self._loops:
+            loop.end()
+        self._leave()
+        self._ended.set()
+        if self._listening is not None:
+            self._listening.close()
+        log.info("worker_stopped", worker_id=parts.member.worker_id)
+
+    def _end_runs(self) -> None:
+        parts, clock = self._parts, self._parts.adapters.clock
+        if parts.agent.idle():
+            return
+        log.warning("runs_ended_by_stop", count=len(parts.agent.running()))
+        parts.adapters.host.set_deadline(clock.boottime())
+        deadline = clock.boottime() + KILL_SECONDS
+        while not parts.agent.idle() and clock.boottime() < deadline:
+            self._agent_loop.wake()
+            self._ended.wait(DRAIN_POLL_SECONDS)
+
+    def _leave(self) -> None:
+        try:
+            if self._parts.member.joined:
+                self._parts.lease.leave()
+        except DatabaseUnavailable as error:
+            log.warning("lease_not_left", reason=str(error))
+        self._parts.presence.leave()
