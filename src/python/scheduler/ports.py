@@ -277,7 +277,6 @@ class LeaderStore(Protocol):
         and the mark is cleared, in one statement."""
 
 
-
 class WorkerStore(Protocol):
     """A worker's own writes: the claim before the start, the finish after the end."""
 
@@ -360,8 +359,9 @@ class Presence(Protocol):
 class Bell(Protocol):
     """Wake-ups: Redis pub/sub; LISTEN/NOTIFY of the RDB where Redis is away. Losing one is harmless."""
 
-    def ring(self, topic: str) -> None:
-        """``leader`` (work for the leader), ``election``, ``worker:<id>``. Never raises."""
+    def ring(self, topic: str) -> bool:
+        """``leader`` (it has work), ``workers`` (one came or went), ``election``,
+        ``worker:<address>``. Never raises; False when the bell itself could not be rung."""
 
     def listen(self, topics: Iterable[str], on_ring: Callable[[str], None]) -> "Listening": ...
 

@@ -29,16 +29,18 @@ class RedisBell:
         self._prefix = f"{prefix}:bell:"
         self._muted_until = 0.0
 
-    def ring(self, topic: str) -> None:
+    def ring(self, topic: str) -> bool:
         """Never raises. After a failure it stays mute for a second, so that a ringing leader
         does not pay Redis' time limit again and again."""
         if monotonic() < self._muted_until:
-            return
+            return False
         try:
             self._connection.client.publish(self._prefix + topic, "")
+            return True
         except (redis.RedisError, OSError) as error:
             self._muted_until = monotonic() + _MUTE_SECONDS
             _log.debug("bell_mute", where=self._connection.where, error=str(error))
+            return False
 
     def listen(self, topics: Iterable[str], on_ring: OnRing) -> "RedisListening":
         """Calls ``on_ring(topic)`` on a thread of its own until closed.

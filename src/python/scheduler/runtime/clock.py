@@ -14,7 +14,7 @@ FORGET_SECONDS = 300.0
 
 
 class SystemClock:
-    """Implements ``ports.Clock``. Until the first answer of the RDB it tells this machine's time."""
+    """Implements ``ports.Clock``. Until the first answer of the RDB it tells local time."""
 
     def __init__(self) -> None:
         self._lock = Lock()

@@ -167,9 +167,10 @@ class FakeBell:
     def __init__(self, line: RedisLine) -> None:
         self._line = line
 
-    def ring(self, topic: str) -> None:
+    def ring(self, topic: str) -> bool:
         if self._line.is_up:
             self._line.state.publish(topic)
+        return self._line.is_up
 
     def listen(self, topics: Iterable[str], on_ring: Callable[[str], None]) -> "FakeListening":
         return FakeListening(self._line, frozenset(topics), on_ring)
