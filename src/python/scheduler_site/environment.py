@@ -11,6 +11,19 @@ from django.core.exceptions import ImproperlyConfigured
 _TRUE = frozenset({"1", "true", "yes", "on"})
 _FALSE = frozenset({"", "0", "false", "no", "off"})
 
+# What a URL may override by its query part.
+_OPTIONS: dict[str, dict[str, Any]] = {
+    # Without a limit a web request would wait for minutes on a host that does not answer.
+    "django.db.backends.postgresql": {"connect_timeout": 5},
+    # Writers of one file take turns from the first statement on: a read that becomes a write in
+    # the midst of a transaction would fail at once, whatever the timeout.
+    "django.db.backends.sqlite3": {
+        "transaction_mode": "IMMEDIATE",
+        "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL",
+        "timeout": 10,
+    },
+}
+
 
 def flag(name: str) -> bool:
     """True for 1/true/yes/on, False for 0/false/no/off or unset; ImproperlyConfigured otherwise."""
@@ -20,6 +33,11 @@ def flag(name: str) -> bool:
     if value in _FALSE:
         return False
     raise ImproperlyConfigured(f"{name} is {value!r}; set it to 1 (on) or 0 (off)")
+
+
+def text(name: str) -> str | None:
+    """A variable's text, None when it is unset or empty."""
+    return os.environ.get(name) or None
 
 
 def names(name: str, default: str = "") -> list[str]:
@@ -74,10 +92,14 @@ def database(folder: Path) -> dict[str, Any]:
     ImproperlyConfigured for text that is no database URL."""
     url = os.environ.get("DATABASE_URL") or f"sqlite:///{folder / 'db.sqlite3'}"
     try:
-        return dict(dj_database_url.parse(url, conn_max_age=60, conn_health_checks=True))
+        entry: dict[str, Any] = {
+            **dj_database_url.parse(url, conn_max_age=60, conn_health_checks=True)
+        }
     except (dj_database_url.ParseError, dj_database_url.UnknownSchemeError, ValueError):
         # The URL holds a password: it is never quoted, nor is the error that quotes it.
         raise ImproperlyConfigured(
             "DATABASE_URL is not a database URL; write it as"
             " postgres://user:password@host:5432/name or sqlite:////path/to/file"
         ) from None
+    entry["OPTIONS"] = {**_OPTIONS.get(entry["ENGINE"], {}), **entry.get("OPTIONS", {})}
+    return entry

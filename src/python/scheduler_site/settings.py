@@ -1,11 +1,12 @@
 """Django settings of the site, made of environment variables; the defaults suit one machine.
 
 Read here: ``DATABASE_URL``, ``DJANGO_SECRET_KEY``, ``DJANGO_DEBUG``, ``DJANGO_ALLOWED_HOSTS``,
-``DJANGO_CSRF_TRUSTED_ORIGINS``, ``DJANGO_TLS``, ``DJANGO_EXTRA_APPS``. The scheduler's own settings
+``DJANGO_CSRF_TRUSTED_ORIGINS``, ``DJANGO_TLS``, ``DJANGO_EXTRA_APPS``,
+``DJANGO_STATIC_ROOT``. The scheduler's own settings
 (``SCHEDULER_*``) are declared in ``scheduler.plugin_api`` and not here.
 """
 
-from scheduler_site.environment import database, flag, names, secret_key, state_dir
+from scheduler_site.environment import database, flag, names, secret_key, state_dir, text
 
 STATE_DIR = state_dir()
 
@@ -75,8 +76,8 @@ USE_I18N = True
 USE_TZ = True
 
 STATIC_URL = "/static/"
-STATIC_ROOT = STATE_DIR / "static"
-# The app's own files are served where they stand: no collectstatic before a first start.
+# For collectstatic, if wanted: the apps' own files are also served from where they stand.
+STATIC_ROOT = text("DJANGO_STATIC_ROOT")
 WHITENOISE_USE_FINDERS = True
 WHITENOISE_AUTOREFRESH = DEBUG
 
