@@ -132,6 +132,9 @@ class CursorMove:
     planned_until_new: datetime
     next_fire_at: datetime | None
     runs: tuple[NewRun, ...]
+    replaces_after: datetime | None = None
+    """After an edit: timed rows (``t:``) not started, first attempts, with ``scheduled_for`` after
+    this whose slot_key is not among ``runs`` are deleted in the same statement."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,9 +153,8 @@ class DefinitionRow:
     skip_late_after_seconds: int | None
     starts_at: datetime | None
     ends_at: datetime | None
-    edited: bool
-    """True when a request moved ``next_fire_at`` to now: planned rows not yet started that the
-    new schedule lacks are to be deleted in the same statement."""
+    edited_at: datetime | None
+    """When a request edited it and no plan has followed yet (``domain.planning`` on edits)."""
 
 
 @dataclass(frozen=True, slots=True)
