@@ -48,7 +48,7 @@ def names(name: str, default: str = "") -> list[str]:
 def state_dir() -> Path:
     """The folder for what one machine keeps (SQLite file, secret key): XDG's state folder.
 
-    Not created here: reading the settings writes nothing but, once, the secret key."""
+    It is created only when one of the two is really kept there."""
     base = os.environ.get("XDG_STATE_HOME") or Path.home() / ".local" / "state"
     return Path(base) / "scheduler"
 
@@ -69,8 +69,12 @@ def secret_key(folder: Path) -> str:
         ) from error
 
 
+def _make_private(folder: Path) -> None:
+    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+
+
 def _kept_key(path: Path) -> str:
-    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    _make_private(path.parent)
     if not path.exists():
         draft = path.with_suffix(f".{os.getpid()}")
         descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
@@ -90,16 +94,27 @@ def database(folder: Path) -> dict[str, Any]:
     """Django's DATABASES entry of ``DATABASE_URL``; unset: a SQLite file in ``folder``.
 
     ImproperlyConfigured for text that is no database URL."""
-    url = os.environ.get("DATABASE_URL") or f"sqlite:///{folder / 'db.sqlite3'}"
+    entry = _parsed(os.environ.get("DATABASE_URL") or _own_file(folder))
+    entry["OPTIONS"] = {**_OPTIONS.get(entry["ENGINE"], {}), **entry.get("OPTIONS", {})}
+    return entry
+
+
+def _own_file(folder: Path) -> str:
     try:
-        entry: dict[str, Any] = {
-            **dj_database_url.parse(url, conn_max_age=60, conn_health_checks=True)
-        }
+        _make_private(folder)
+    except OSError as error:
+        raise ImproperlyConfigured(
+            f"no database: the folder {folder} cannot be made ({error.strerror}); set DATABASE_URL"
+        ) from error
+    return f"sqlite:///{folder / 'db.sqlite3'}"
+
+
+def _parsed(url: str) -> dict[str, Any]:
+    try:
+        return {**dj_database_url.parse(url, conn_max_age=60, conn_health_checks=True)}
     except (dj_database_url.ParseError, dj_database_url.UnknownSchemeError, ValueError):
         # The URL holds a password: it is never quoted, nor is the error that quotes it.
         raise ImproperlyConfigured(
             "DATABASE_URL is not a database URL; write it as"
             " postgres://user:password@host:5432/name or sqlite:////path/to/file"
         ) from None
-    entry["OPTIONS"] = {**_OPTIONS.get(entry["ENGINE"], {}), **entry.get("OPTIONS", {})}
-    return entry

@@ -71,6 +71,16 @@ def test_without_a_database_url_there_is_a_file_in_the_state_folder(monkeypatch,
     assert database["OPTIONS"]["transaction_mode"] == "IMMEDIATE"
 
 
+def test_a_state_folder_that_cannot_be_made_names_the_variable_to_set(
+    monkeypatch, tmp_path
+) -> None:
+    monkeypatch.delenv("DATABASE_URL", raising=False)
+    blocked = tmp_path / "file"
+    blocked.write_text("")
+    with pytest.raises(ImproperlyConfigured, match="set DATABASE_URL"):
+        environment.database(blocked / "folder")
+
+
 def test_a_postgres_url_becomes_a_postgres_database(monkeypatch, tmp_path) -> None:
     monkeypatch.setenv("DATABASE_URL", "postgres://u:p%40ss@db.example:5433/jobs")
     database = environment.database(tmp_path)
