@@ -1,0 +1,166 @@
+"""From the names in ``SCHEDULER_PLUGINS`` to checked plugins.
+
+Installed is not enabled: only what is listed is loaded. Whatever is wrong with the list or with a
+plugin's shape stops the start with a :class:`PluginProblem`; once running, a plugin can do no
+harm (``plugin_api.host``).
+"""
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from difflib import get_close_matches
+from importlib import import_module, metadata
+from typing import Any
+
+import pluggy
+
+from scheduler.domain.errors import PluginProblem
+from scheduler.plugin_api.core_plugin import CorePlugin
+from scheduler.plugin_api.hookspecs import PROJECT, SchedulerHooks
+from scheduler.plugin_api.plugin import Plugin
+
+ENTRY_POINT_GROUP = "scheduler.plugins"
+HOOK_PREFIX = "scheduler_"
+KNOWN_HOOKS = tuple(sorted(name for name in vars(SchedulerHooks) if name.startswith(HOOK_PREFIX)))
+
+type Installed = Mapping[str, Callable[[], Any]]
+"""Entry-point names of installed plugins, each with what loads it."""
+
+
+def installed_plugins() -> dict[str, Callable[[], Any]]:
+    """The plugins that installed packages offer, by entry-point name, in alphabetical order."""
+    found = metadata.entry_points(group=ENTRY_POINT_GROUP)
+    return {point.name: point.load for point in sorted(found, key=lambda point: point.name)}
+
+
+def load_plugins(names: Iterable[str], installed: Installed | None = None) -> tuple[Plugin, ...]:
+    """The core's plugin and those named, in order, made and checked. Raises PluginProblem."""
+    offered = installed_plugins() if installed is None else installed
+    plugins: list[Plugin] = [CorePlugin()]
+    for name in names:
+        plugin = _made(name, _found(name, offered))
+        _refuse_namesake(name, plugin, plugins)
+        check_plugin(plugin)
+        plugins.append(plugin)
+    return tuple(plugins)
+
+
+def check_plugin(plugin: Plugin) -> None:
+    """Raise PluginProblem unless the plugin's hooks are known, marked and take the right arguments.
+
+    Fit for a plugin author's own tests.
+    """
+    for attribute in _marked_or_prefixed(plugin):
+        _check_hook(plugin, attribute)
+    registered(plugin)
+    _check_run_states(plugin)
+
+
+def registered(plugin: Plugin) -> pluggy.PluginManager:
+    """A manager of this one plugin: what it raises can then reach no other.
+
+    Raises PluginProblem for a hook with arguments that its specification lacks.
+    """
+    manager = pluggy.PluginManager(PROJECT)
+    manager.add_hookspecs(SchedulerHooks)
+    try:
+        manager.register(plugin, plugin.name)
+        manager.check_pending()
+    except pluggy.PluginValidationError as error:
+        problem = " ".join(str(error).split())
+        raise PluginProblem(
+            plugin.name, f"has a wrong hook: {problem}", "see docs/plugins.md"
+        ) from None
+    return manager
+
+
+def implements(plugin: Plugin, hook: str) -> bool:
+    """Whether the plugin has an implementation of ``hook``."""
+    return _options(plugin, hook) is not None
+
+
+def _found(name: str, offered: Installed) -> Any:
+    if name in offered:
+        return _loaded(name, offered[name])
+    module, separator, attribute = name.replace(":", ".").rpartition(".")
+    if not separator:
+        raise PluginProblem(name, "is not installed", f"installed are: {_listed(offered)}")
+    return _loaded(name, lambda: getattr(import_module(module), attribute))
+
+
+def _loaded(name: str, load: Callable[[], Any]) -> Any:
+    # Whatever a foreign module raises at import means the same here: it cannot be used.
+    try:
+        return load()
+    except Exception as error:
+        problem = f"cannot be imported ({type(error).__name__}: {error})"
+        step = "correct SCHEDULER_PLUGINS, or the package that brings it"
+        raise PluginProblem(name, problem, step) from error
+
+
+def _listed(offered: Iterable[str]) -> str:
+    return ", ".join(offered) or "none"
+
+
+def _made(name: str, found: Any) -> Plugin:
+    if not (isinstance(found, type) and issubclass(found, Plugin)):
+        raise PluginProblem(
+            name, "is not a plugin class", "name a subclass of scheduler.plugin_api.plugin.Plugin"
+        )
+    try:
+        plugin = found()
+    except Exception as error:
+        problem = f"cannot be made ({type(error).__name__}: {error})"
+        raise PluginProblem(name, problem, "its class must take no arguments") from error
+    if not plugin.name:
+        raise PluginProblem(name, "has no name", "set the class attribute name")
+    return plugin
+
+
+def _refuse_namesake(listed_as: str, plugin: Plugin, others: Sequence[Plugin]) -> None:
+    other = next((other for other in others if other.name == plugin.name), None)
+    if other is not None:
+        raise PluginProblem(
+            listed_as,
+            f"has the name {plugin.name!r}, as has {type(other).__module__}.{type(other).__name__}",
+            "list each plugin once in SCHEDULER_PLUGINS, and give each its own name",
+        )
+
+
+def _marked_or_prefixed(plugin: Plugin) -> Iterator[str]:
+    for attribute in dir(plugin):
+        if attribute.startswith(HOOK_PREFIX) or _options(plugin, attribute) is not None:
+            yield attribute
+
+
+def _options(plugin: Plugin, attribute: str) -> Mapping[str, Any] | None:
+    options: Mapping[str, Any] | None = getattr(
+        getattr(type(plugin), attribute, None), f"{PROJECT}_impl", None
+    )
+    return options
+
+
+def _check_hook(plugin: Plugin, attribute: str) -> None:
+    options = _options(plugin, attribute)
+    if attribute not in KNOWN_HOOKS:
+        nearest = get_close_matches(attribute, KNOWN_HOOKS, n=1)
+        step = f"did you mean {nearest[0]}?" if nearest else f"hooks are: {', '.join(KNOWN_HOOKS)}"
+        raise PluginProblem(plugin.name, f"implements an unknown hook {attribute}", step)
+    if options is None:
+        raise PluginProblem(
+            plugin.name, f"has {attribute} without its mark", "decorate it with hookimpl"
+        )
+    if any(value for key, value in options.items()):
+        raise PluginProblem(
+            plugin.name, f"asks for a special place in {attribute}", "use hookimpl without options"
+        )
+
+
+def _check_run_states(plugin: Plugin) -> None:
+    listens = implements(plugin, "scheduler_run_transitioned")
+    if listens and not plugin.run_states:
+        raise PluginProblem(
+            plugin.name, "listens to transitions of no state", "set its class attribute run_states"
+        )
+    if plugin.run_states and not listens:
+        raise PluginProblem(
+            plugin.name, "declares run_states for nothing", "implement scheduler_run_transitioned"
+        )
