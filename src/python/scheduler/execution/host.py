@@ -1,0 +1,398 @@
+"""The worker's side: ``ProcessHost`` starts, ends and hears of the processes of runs.
+
+Three processes: the worker (this code), its launcher, and the fork server that the launcher makes.
+The worker speaks with the fork server directly; the launcher is the second guard (see there).
+"""
+
+import json
+import os
+import selectors
+import socket
+import struct
+import subprocess
+import sys
+import time
+from collections import deque
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from threading import Lock, RLock
+from uuid import UUID, uuid4
+
+import structlog
+
+from scheduler.domain.errors import SchedulerError
+from scheduler.domain.values import (
+    ForkServerLost,
+    LaunchSpec,
+    ProcessEvent,
+    ProcessNotStarted,
+    ProcessStarted,
+)
+from scheduler.execution import procfs
+from scheduler.execution.launcher import WARM_MEMORY
+from scheduler.execution.strength import KillStrength
+from scheduler.execution.wire import Line, Message, decode_events, encode_spec
+
+log = structlog.get_logger(__name__)
+
+MARK = "SCHEDULER_JOB_HOST_ID"
+"""Environment variable of every process of a host: by its value strays are found in /proc."""
+
+SEND_LIMIT_SECONDS = 5.0
+"""A fork server that takes no message for so long is stuck and replaced."""
+
+SWEEP_SECONDS = 10.0
+RESPAWN_FIRST_SECONDS, RESPAWN_MAX_SECONDS = 0.2, 30.0
+HEALTHY_SECONDS = 10.0
+"""A fork server that was ready for so long is replaced without a pause."""
+
+STOP_SLACK_SECONDS = 5.0
+
+
+class ForkServerNotReady(SchedulerError):
+    """The fork server cannot load the project. ``reason`` is the project's own error."""
+
+    code = "FORK_SERVER_NOT_READY"
+
+    def __init__(self, reason: str) -> None:
+        self.reason = reason
+        super().__init__(
+            f"The fork server cannot load the project ({reason}); "
+            "correct it: the next try follows by itself."
+        )
+
+
+class ProcessHost:
+    """Starts and ends the processes of one worker's runs; for use by several threads.
+
+    One of them must call ``events`` again and again: it is also what replaces a lost launcher
+    or fork server. Every run given to ``launch`` ends in exactly one of ProcessExited,
+    ProcessNotStarted, or a ForkServerLost that names it.
+    """
+
+    def __init__(
+        self,
+        *,
+        warm_commands: Sequence[str] = (),
+        strength: KillStrength | None = None,
+        rlimits: Mapping[str, int] | None = None,
+    ) -> None:
+        self._mark = uuid4().hex
+        self._config = {
+            "warm_commands": list(warm_commands),
+            "strength": strength,
+            "rlimits": dict(rlimits or {}),
+        }
+        self._sending, self._polling = Lock(), RLock()
+        self._wake_reader, self._wake_writer = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
+        self._happened: deque[ProcessEvent] = deque()
+        self._running: set[UUID] = set()
+        self._backlog: list[LaunchSpec] = []
+        self._deadline: float | None = None
+        self._server: Line | None = None
+        self._ready = self._stopping = self._stopped = False
+        self._problem = ""
+        self._respawn_at: float | None = None
+        self._respawn_pause = RESPAWN_FIRST_SECONDS
+        self._ready_since = 0.0
+        self.strength: KillStrength | None = None
+        """How surely runs end if the fork server dies; known once the launcher has chosen."""
+        self.server_pid = self.launcher_pid = 0
+
+    @classmethod
+    def start(
+        cls,
+        *,
+        warm_commands: Sequence[str] = (),
+        strength: KillStrength | None = None,
+        rlimits: Mapping[str, int] | None = None,
+    ) -> "ProcessHost":
+        """Start launcher and fork server; returns at once, before they are ready.
+
+        ``warm_commands`` are loaded ahead, others on first use. ``strength`` None: the strongest
+        this machine permits. ``rlimits``: names of the resource module (``RLIMIT_AS``) to bytes
+        or counts, for each run. The project is that of DJANGO_SETTINGS_MODULE.
+        """
+        host = cls(warm_commands=warm_commands, strength=strength, rlimits=rlimits)
+        host._start_launcher()
+        return host
+
+    # ---------------------------------------------------------------- called by the worker
+
+    @property
+    def ready(self) -> bool:
+        """True while a fork server with the project loaded takes starts."""
+        return self._ready
+
+    def wait_ready(self, timeout_seconds: float) -> bool:
+        """Wait for ``ready``. Raises ForkServerNotReady when the project cannot be loaded."""
+        until = time.monotonic() + timeout_seconds
+        while not self._ready and (left := until - time.monotonic()) > 0:
+            if self._problem:
+                raise ForkServerNotReady(self._problem)
+            with self._polling:
+                self._poll(left)
+        return self._ready
+
+    def launch(self, specs: Sequence[LaunchSpec]) -> None:
+        """Start runs, in order, by one message. What becomes of them is told by ``events``."""
+        with self._sending:
+            self._running.update(spec.run_id for spec in specs)
+            if self._problem or self._stopping:
+                self._refuse(specs)
+            elif self._ready:
+                self._tell_server(["launch", [encode_spec(spec) for spec in specs]])
+            else:
+                self._backlog.extend(specs)
+        self._wake()
+
+    def cancel(self, runs: Sequence[UUID]) -> None:
+        """TERM to the groups of runs, KILL after each one's grace. Unknown runs are ignored."""
+        with self._sending:
+            self._tell_server(["cancel", [run_id.hex for run_id in runs]])
+
+    def set_deadline(self, boottime: float) -> None:
+        """The run lease's end, in seconds of CLOCK_BOOTTIME: all runs are dead by then, whatever
+        becomes of this process. TERM comes each run's grace earlier."""
+        with self._sending:
+            self._deadline = boottime
+            with suppress(OSError):
+                self._launcher.send(["deadline", boottime])
+            self._tell_server(["deadline", boottime])
+
+    def events(self, timeout_seconds: float) -> list[ProcessEvent]:
+        """All that happened since the last call, in order; waits for something until then."""
+        until = time.monotonic() + timeout_seconds
+        with self._polling:
+            self._poll(0)
+            while not (self._happened or self._stopping) and (left := until - time.monotonic()) > 0:
+                self._poll(left)
+            events = [self._happened.popleft() for _ in range(len(self._happened))]
+        with self._sending:
+            self._running.difference_update(_ended(events))
+        return events
+
+    def running(self) -> frozenset[UUID]:
+        """Runs given to ``launch`` whose end ``events`` has not yet returned."""
+        with self._sending:
+            return frozenset(self._running)
+
+    def stop(self, grace_seconds: float) -> None:
+        """End all runs (TERM, at most this grace, KILL), fork server and launcher.
+
+        Their last events can still be read by ``events``. No process is left.
+        """
+        self._stopping = True
+        self._wake()
+        with self._polling:
+            with self._sending:
+                self._refuse(self._backlog)
+                self._backlog = []
+                self._tell_server(["stop", grace_seconds])
+            self._await_end(time.monotonic() + grace_seconds + STOP_SLACK_SECONDS)
+            self._end_launcher()
+            self._lose_server()
+            self._stopped = True
+
+    # ---------------------------------------------------------------------------- launcher
+
+    def _start_launcher(self) -> None:
+        mine, theirs = _line_pair()
+        changes = _changes(self._mark)
+        with theirs:
+            config = {
+                **self._config,
+                "marker": self._mark,
+                "launcher_fd": theirs.fileno(),
+                "environ_before": {
+                    name: os.environ.get(name) for name in (*changes, *WARM_MEMORY) if name != MARK
+                },
+            }
+            self._launcher_process = subprocess.Popen(
+                [sys.executable, "-P", "-m", "scheduler.execution.launcher", json.dumps(config)],
+                pass_fds=(theirs.fileno(),),
+                env={**os.environ, **changes},
+                stdin=subprocess.DEVNULL,
+                start_new_session=True,
+            )
+        self._launcher = Line(mine)
+        self.launcher_pid = self._launcher_process.pid
+        self._spawn()
+
+    def _end_launcher(self) -> None:
+        self._launcher.close()
+        try:
+            self._launcher_process.wait(STOP_SLACK_SECONDS)
+        except subprocess.TimeoutExpired:
+            self._launcher_process.kill()
+            self._launcher_process.wait()
+        left = procfs.kill_marked(self._mark, SWEEP_SECONDS)
+        if left:
+            log.error("processes_will_not_die", pids=left)
+
+    def _launcher_lost(self) -> None:
+        """Without its launcher a fork server is not trusted: end all, and begin again."""
+        log.error("launcher_lost", launcher_pid=self.launcher_pid)
+        self._end_launcher()
+        self._lose_server()
+        time.sleep(RESPAWN_FIRST_SECONDS)
+        with self._sending:
+            self._start_launcher()
+
+    # ------------------------------------------------------------------------- fork server
+
+    def _spawn(self) -> None:
+        """Ask the launcher for a fork server, and give it the line on which to hear us."""
+        mine, theirs = _line_pair()
+        self._server, self._respawn_at = Line(mine), None
+        with theirs, suppress(OSError):
+            self._launcher.send_with_fd(["spawn"], theirs.fileno())
+            if self._deadline is not None:
+                self._launcher.send(["deadline", self._deadline])
+                self._server.send(["deadline", self._deadline])
+
+    def _lose_server(self) -> None:
+        """Nothing of the fork server is left: hear its last words, and report its runs."""
+        if self._server is None:
+            return
+        self._hear_server(self._server)
+        with self._sending:
+            self._server.close()
+            self._server, self._ready = None, False
+            told = _ended(self._happened) | {spec.run_id for spec in self._backlog}
+            lost = tuple(sorted(self._running - told))
+        if lost:
+            self._happened.append(ForkServerLost(lost))
+
+    def _server_lost(self, how: str, left: Sequence[int]) -> None:
+        log.error("fork_server_lost", how=how, pids_left=list(left), reason=self._problem)
+        now = time.monotonic()
+        healthy = self._ready and now - self._ready_since > HEALTHY_SECONDS
+        self._lose_server()
+        self._respawn_at = now + (0.0 if healthy else self._respawn_pause)
+        self._respawn_pause = (
+            RESPAWN_FIRST_SECONDS if healthy else min(self._respawn_pause * 2, RESPAWN_MAX_SECONDS)
+        )
+
+    def _server_ready(self) -> None:
+        log.info("fork_server_ready", server_pid=self.server_pid, kill_strength=self.strength)
+        self._ready_since = time.monotonic()
+        with self._sending:
+            self._ready, self._problem = True, ""
+            backlog, self._backlog = self._backlog, []
+            if backlog:
+                self._tell_server(["launch", [encode_spec(spec) for spec in backlog]])
+
+    def _tell_server(self, message: Message) -> None:
+        """Send to the fork server, if there is one. One that takes nothing is ended: its runs
+        come back as lost."""
+        if self._server is None:
+            return
+        try:
+            self._server.send(message)
+        except BlockingIOError:
+            log.error("fork_server_stuck", server_pid=self.server_pid)
+            with suppress(OSError):
+                self._launcher.send(["kill"])
+        except OSError:
+            # It is gone; the launcher is about to say so.
+            return
+
+    # ----------------------------------------------------------------------------- hearing
+
+    def _poll(self, timeout_seconds: float) -> None:
+        """Hear what has come, waiting for something for so long."""
+        if self._stopped:
+            return
+        if self._respawn_at is not None and not self._stopping:
+            if time.monotonic() >= self._respawn_at:
+                with self._sending:
+                    self._spawn()
+            else:
+                timeout_seconds = min(timeout_seconds, self._respawn_at - time.monotonic())
+        with selectors.PollSelector() as selector:
+            selector.register(self._wake_reader, selectors.EVENT_READ)
+            for line in (self._server, self._launcher):
+                if line is not None and not line.closed:
+                    selector.register(line, selectors.EVENT_READ)
+            selector.select(max(0.0, timeout_seconds))
+        with suppress(BlockingIOError):
+            os.read(self._wake_reader, 4096)
+        self._hear_launcher()
+        if self._server is not None:
+            self._hear_server(self._server)
+
+    def _hear_server(self, server: Line) -> None:
+        for message in server.receive():
+            match message:
+                case ["events", rows]:
+                    self._happened.extend(decode_events(rows))
+                case ["ready", _]:
+                    self._server_ready()
+                case ["failed", why]:
+                    self._problem = why
+                    with self._sending:
+                        refused, self._backlog = self._backlog, []
+                        self._refuse(refused)
+
+    def _hear_launcher(self) -> None:
+        for message in self._launcher.receive():
+            match message:
+                case ["spawned", pid, strength]:
+                    self.server_pid, self.strength = pid, KillStrength(strength)
+                case ["lost", how, left] if not self._stopping:
+                    self._server_lost(how, left)
+                case ["lost", *_]:
+                    self._lose_server()
+                case ["refused", why]:
+                    self._problem = why
+        if self._launcher.closed and not self._stopping:
+            if self._problem and self.strength is None:
+                return
+            self._launcher_lost()
+
+    def _await_end(self, until: float) -> None:
+        while (
+            self._server is not None
+            and not self._launcher.closed
+            and (left := until - time.monotonic()) > 0
+        ):
+            self._poll(left)
+
+    def _refuse(self, specs: Sequence[LaunchSpec]) -> None:
+        why = str(ForkServerNotReady(self._problem)) if self._problem else "The worker stops."
+        self._happened.extend(ProcessNotStarted(spec.run_id, why) for spec in specs)
+
+    def _wake(self) -> None:
+        with suppress(BlockingIOError):
+            os.write(self._wake_writer, b"x")
+
+
+def _line_pair() -> tuple[socket.socket, socket.socket]:
+    """A socketpair; sending on the first end raises BlockingIOError after the send limit."""
+    mine, theirs = socket.socketpair()
+    limit = struct.pack("ll", int(SEND_LIMIT_SECONDS), 0)
+    mine.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, limit)
+    return mine, theirs
+
+
+def _changes(mark: str) -> dict[str, str]:
+    """Environment of launcher and fork server beyond the worker's own.
+
+    The module path is handed on, since a zipped or embedded worker has one that a new
+    interpreter would not find by itself.
+    """
+    path = os.pathsep.join(entry or os.getcwd() for entry in sys.path)
+    # setproctitle must not overwrite the environment: /proc/PID/environ shows the mark.
+    return {"PYTHONPATH": path, "SPT_NOENV": "1", MARK: mark}
+
+
+def _ended(events: Sequence[ProcessEvent] | deque[ProcessEvent]) -> set[UUID]:
+    """The runs whose end these events tell."""
+    ended: set[UUID] = set()
+    for event in events:
+        if isinstance(event, ForkServerLost):
+            ended.update(event.run_ids)
+        elif not isinstance(event, ProcessStarted):
+            ended.add(event.run_id)
+    return ended

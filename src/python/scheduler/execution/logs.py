@@ -1,0 +1,87 @@
+"""Log files of runs: where they are, how they are read in pieces, how old ones go."""
+
+import errno
+import os
+import re
+import sys
+from contextlib import suppress
+from datetime import date
+from pathlib import Path
+from uuid import UUID
+
+NO_ROOM = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EIO})
+"""Errors that lose a job's output but must not change its outcome."""
+
+_FILE_MODE, _FOLDER_MODE = 0o640, 0o750
+_SLUG_BYTES = 120
+
+
+def job_slug(job_name: str) -> str:
+    """A job's name as one folder name: letters (of any script), digits, ``_ . -``; no path."""
+    slug = re.sub(r"[^\w.-]+", "-", job_name).strip("-.")
+    return slug.encode()[:_SLUG_BYTES].decode(errors="ignore") or "job"
+
+
+def log_path(log_dir: str | Path, day: date, job_name: str, run_id: UUID) -> Path:
+    """``LOG_DIR/YYYY-MM-DD/<job slug>/<run id>.log``; ``day`` is the UTC day of the claim."""
+    return Path(log_dir) / day.isoformat() / job_slug(job_name) / f"{run_id}.log"
+
+
+def redirect_to_log(path: str) -> None:
+    """Make fd 0 /dev/null and fds 1 and 2 the log, opened for appending, folders made.
+
+    Where the log cannot be opened (disk full, no permission) its output is lost, which the
+    worker's own stderr says; the run goes on.
+    """
+    null = os.open(os.devnull, os.O_RDWR)
+    os.dup2(null, 0)
+    try:
+        log = _open_for_append(path)
+    except OSError as error:
+        sys.stderr.write(f"log_lost path={path} reason={error.strerror}\n")
+        log = null
+    os.dup2(log, 1)
+    os.dup2(log, 2)
+    for fd in {null, log}:
+        os.close(fd)
+
+
+def read_log(path: str | Path, offset: int, limit: int) -> tuple[bytes, int, int]:
+    """Up to ``limit`` bytes from ``offset``: (bytes, offset of the next piece, size now).
+
+    A negative offset counts from the end (a tail). An offset past the end gives nothing. Raises
+    FileNotFoundError when there is no such log.
+    """
+    with Path(path).open("rb") as file:
+        size = os.fstat(file.fileno()).st_size
+        start = max(0, size + offset) if offset < 0 else min(offset, size)
+        file.seek(start)
+        data = file.read(max(0, limit))
+    return data, start + len(data), size
+
+
+def delete_old_logs(log_dir: str | Path, older_than: float) -> tuple[int, int]:
+    """Delete logs last written before ``older_than`` (Unix seconds) and the folders emptied.
+
+    Returns (files, bytes) deleted. Only ``*.log`` files two folders down are looked at.
+    """
+    files = freed = 0
+    for path in Path(log_dir).glob("*/*/*.log"):
+        with suppress(FileNotFoundError):
+            status = path.lstat()
+            if status.st_mtime < older_than:
+                path.unlink()
+                files, freed = files + 1, freed + status.st_size
+    for folder in [*Path(log_dir).glob("*/*/"), *Path(log_dir).glob("*/")]:
+        with suppress(OSError):
+            folder.rmdir()
+    return files, freed
+
+
+def _open_for_append(path: str) -> int:
+    flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC
+    try:
+        return os.open(path, flags, _FILE_MODE)
+    except FileNotFoundError:
+        os.makedirs(os.path.dirname(path), _FOLDER_MODE, exist_ok=True)
+        return os.open(path, flags, _FILE_MODE)

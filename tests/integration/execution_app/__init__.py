@@ -1,0 +1,1 @@
+"""A tiny Django project whose commands are the jobs of the execution tests."""

@@ -1,0 +1,1 @@
+raise RuntimeError("its module breaks")
