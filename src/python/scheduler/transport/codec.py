@@ -101,7 +101,7 @@ def order_to(order: StartOrder) -> wire.StartOrder:
         scheduled_for_unix_us=(order.scheduled_for - _EPOCH_START) // _MICROSECOND,
         executor=order.executor,
         command=order.command,
-        args_json=json.dumps(order.args, ensure_ascii=False, separators=(",", ":")),
+        args_json=json.dumps(order.args, separators=(",", ":")),
         isolation=order.isolation,
         timeout_seconds=order.timeout_seconds,
         kill_grace_seconds=order.kill_grace_seconds,
