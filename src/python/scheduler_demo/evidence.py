@@ -9,6 +9,7 @@ lock taken has met a second live process of the same slot, and says so.
 import fcntl
 import json
 import os
+import shutil
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -18,6 +19,7 @@ from typing import Literal
 
 ENVIRONMENT_NAME = "SCHEDULER_DEMO_EVIDENCE"
 _FILE_NAME = "evidence.jsonl"
+_LOCKS = "slots"
 
 Kind = Literal["start", "end", "overlap"]
 
@@ -71,6 +73,12 @@ def read(folder: Path) -> list[Mark]:
     return [Mark(**json.loads(line)) for line in lines]
 
 
+def forget(folder: Path) -> None:
+    """Remove what earlier jobs left."""
+    (folder / _FILE_NAME).unlink(missing_ok=True)
+    shutil.rmtree(folder / _LOCKS, ignore_errors=True)
+
+
 def _mark(kind: Kind) -> Mark:
     get = os.environ.get
     return Mark(
@@ -98,7 +106,7 @@ def _append(folder: Path, mark: Mark) -> None:
 
 @contextmanager
 def _slot_lock(folder: Path, mark: Mark) -> Iterator[bool]:
-    locks = folder / "slots"
+    locks = folder / _LOCKS
     locks.mkdir(parents=True, exist_ok=True)
     name = f"{mark.job}@{mark.scheduled_for}".replace("/", "_")
     descriptor = os.open(locks / name, os.O_RDWR | os.O_CREAT, 0o600)

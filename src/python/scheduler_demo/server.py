@@ -41,8 +41,12 @@ class Server:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        self.stop()
-        self._forget_socket_dir()
+        self.close()
+
+    @property
+    def started(self) -> bool:
+        """True once it was started, until ``stop``."""
+        return self._process is not None
 
     @property
     def running(self) -> bool:
@@ -85,6 +89,12 @@ class Server:
         """Stop it cleanly (SIGKILL after ten seconds); its data stays."""
         if self._process is not None:
             self._process.stop(self.stop_signal)
+            self._process = None
+
+    def close(self) -> None:
+        """Stop it and remove what lies outside the data folder."""
+        self.stop()
+        self._forget_socket_dir()
 
     def kill(self) -> None:
         """SIGKILL: what a crash does. ``start`` recovers from what it leaves behind."""
