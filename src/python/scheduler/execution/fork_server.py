@@ -25,7 +25,7 @@ from pathlib import Path
 from typing import Any
 from uuid import UUID
 
-from scheduler.domain.errors import SchedulerError, UnknownExecutor
+from scheduler.domain.errors import SchedulerError
 from scheduler.domain.values import (
     LaunchSpec,
     ProcessEvent,
@@ -43,8 +43,6 @@ from scheduler.execution.wire import Line, decode_spec, encode_events
 
 FORKS_PER_TURN = 8
 """Starts between two looks at deadlines and ends, however long the queue is."""
-
-EXECUTOR = "management_command"
 
 
 class ForkServer:
@@ -141,8 +139,6 @@ class ForkServer:
     def _start(self, spec: LaunchSpec) -> None:
         if self._table.lease_over(linux.boottime()):
             raise LeaseOver(spec.run_id)
-        if spec.executor != EXECUTOR:
-            raise UnknownExecutor(spec.executor, [EXECUTOR])
         command = self._catalog.resolve(spec.argv[0])
         pid = os.fork()
         if pid == 0:

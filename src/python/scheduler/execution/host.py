@@ -35,7 +35,7 @@ from scheduler.execution.wire import Line, Message, decode_events, encode_spec
 
 log = structlog.get_logger(__name__)
 
-MARK = "SCHEDULER_JOB_HOST_ID"
+MARK = "_SCHEDULER_HOST_MARK"
 """Environment variable of every process of a host: by its value strays are found in /proc."""
 
 SEND_LIMIT_SECONDS = 5.0

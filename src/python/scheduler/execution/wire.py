@@ -181,6 +181,7 @@ def _decode_event(row: Message) -> ProcessEvent:
     if kind == "started":
         return ProcessStarted(run_id, *rest)
     if kind == "exited":
-        *end, use = rest
-        return ProcessExited(run_id, *end, ResourceUse(*use))
+        code, number, at, timed_out, canceled, lease_lost, use = rest
+        marks = (timed_out, canceled, lease_lost)
+        return ProcessExited(run_id, code, number, at, *marks, ResourceUse(*use))
     return ProcessNotStarted(run_id, *rest)
