@@ -7,6 +7,7 @@ from threading import Lock
 from typing import Any, TypeIs
 
 from scheduler.domain.errors import PluginProblem, SchedulerError, UnknownExecutor
+from scheduler.domain.transitions import ALLOWED
 from scheduler.plugin_api.loading import Installed, load_plugins, registered
 from scheduler.plugin_api.logs import get_logger
 from scheduler.plugin_api.masking import mask_text
@@ -157,6 +158,13 @@ class PluginHost:
     def transition_readers(self) -> dict[str, frozenset[RunState]]:
         """The plugins that are to be told of transitions, with the states each declared."""
         return {plugin.name: plugin.run_states for plugin in self.plugins if plugin.run_states}
+
+    def declared_transitions(self) -> frozenset[tuple[RunState, RunState]]:
+        """Every allowed (old, new) that some plugin is to be told of: what the outbox holds."""
+        wanted = frozenset[RunState]().union(*self.transition_readers().values())
+        return frozenset(
+            (old, new) for old, moves in ALLOWED.items() for new in moves if new in wanted
+        )
 
     def deliver(self, plugin: str, transitions: Sequence[RunTransition]) -> bool:
         """Tell one plugin, of those in its ``run_states``; False when it failed and is to be told
