@@ -177,22 +177,19 @@ def _missed_rows(
     definition: PlannableDefinition, missed: list[datetime], now: datetime, limits: PlanLimits
 ) -> list[PlannedSlot]:
     older, newest = missed[: -limits.missed_rows], missed[-limits.missed_rows :]
-    rows = [_collapsed(definition, older, now)] if older else []
-    runs = {
-        MisfirePolicy.SKIP: [],
-        MisfirePolicy.RUN_ONCE: newest[-1:],
-        MisfirePolicy.RUN_ALL: newest,
+    first_to_run = {
+        MisfirePolicy.SKIP: len(newest),
+        MisfirePolicy.RUN_ONCE: max(len(newest) - 1, 0),
+        MisfirePolicy.RUN_ALL: 0,
     }[definition.misfire_policy]
-    for slot in newest:
-        rows.append(
-            PlannedSlot(slot_key(slot), slot, now, RunState.PENDING)
-            if slot in runs
-            else _collapsed(definition, [slot], now)
-        )
-    return rows
+    return [
+        *([_skipped_row(definition, older, now)] if older else []),
+        *(_skipped_row(definition, [slot], now) for slot in newest[:first_to_run]),
+        *(PlannedSlot(slot_key(s), s, now, RunState.PENDING) for s in newest[first_to_run:]),
+    ]
 
 
-def _collapsed(
+def _skipped_row(
     definition: PlannableDefinition, slots: list[datetime], now: datetime
 ) -> PlannedSlot:
     """One SKIPPED row over these missed slots."""
@@ -216,5 +213,5 @@ def _cover_a_stretch(
     """There are more missed slots than one look shows. The last ones seen are left to the next
     tick: only it can know which are the newest."""
     covered, left = missed[: -limits.missed_rows], missed[-limits.missed_rows :]
-    row = _collapsed(definition, covered, now)
+    row = _skipped_row(definition, covered, now)
     return _move(definition, covered[-1], left[0], (row,))
