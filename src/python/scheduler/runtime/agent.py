@@ -72,7 +72,7 @@ class Agent:
         new_token: Callable[[], UUID],
         random: Random,
         wake: Event,
-        ring: Callable[[], None],
+        ring: Callable[[], object],
     ) -> None:
         self._ring = ring
         self._member, self._store, self._host, self._spool = member, store, host, spool
@@ -234,11 +234,17 @@ class Agent:
             )
 
     def _spool_results(self) -> None:
-        if self._results:
+        """Put results on disk while the RDB is away; where even that fails they wait in memory."""
+        if not self._results:
+            return
+        try:
             self._spool.append(self._results)
-            log.warning("results_spooled", count=len(self._results))
-            self._results = []
-            self._spooled = True
+        except SchedulerError as error:
+            log.error("results_not_spooled", count=len(self._results), reason=str(error))
+            return
+        log.warning("results_spooled", count=len(self._results))
+        self._results = []
+        self._spooled = True
 
     def _replay_spool(self) -> None:
         pending = self._spool.pending()

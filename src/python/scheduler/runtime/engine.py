@@ -12,6 +12,7 @@ from scheduler.domain import elections
 from scheduler.domain.values import ClusterView, WorkerView
 from scheduler.ports import ClusterStore, LeaseStore
 from scheduler.runtime.assigner import Assigner
+from scheduler.runtime.courier import ConfigCourier
 from scheduler.runtime.dispatcher import Dispatcher
 from scheduler.runtime.member import Term
 from scheduler.runtime.pinger import Pinger
@@ -34,6 +35,7 @@ class Engine:
     reaper: Reaper
     pinger: Pinger
     dispatcher: Dispatcher
+    courier: ConfigCourier
     changed: Callable[[Term | None], None]
     _workers: list[WorkerView] = field(default_factory=list)
     _survey_at: float = 0.0
@@ -67,6 +69,7 @@ class Engine:
     def _survey(self, term: Term, view: ClusterView, now: float) -> None:
         self._survey_at = now + SURVEY_SECONDS
         self._workers = self.leases.live()
+        self.courier.carry(term, view.config_revision, self._workers)
         self.pinger.watch({w.facts.worker_id: w.facts.grpc_address for w in self._workers})
         successor = elections.subleader_of(self._workers, term.command.leader_worker_id)
         if successor != view.subleader_worker_id:

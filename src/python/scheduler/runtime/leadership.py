@@ -276,7 +276,7 @@ class Leadership:
         try:
             if now >= self._renew_at:
                 self._renew(term, now)
-            if self._leave_office or self.term is None:
+            if self._leave_office:
                 return now
             assert self._view is not None
             return min(self._renew_at, self._duties.tick(term, self._view, now))

@@ -38,6 +38,7 @@ class Member:
         self.desired = DesiredMode.ACTIVE
         self.hold_seq = 0
         self.config_revision = 0
+        self.wanted_revision = 0
 
     @property
     def worker_id(self) -> str:
@@ -76,6 +77,7 @@ class Member:
             self.deadline = self.deadline.answered(asked_at, self.facts.lease_seconds)
             self.desired = answer.desired
             self.hold_seq = answer.hold_seq
+            self.wanted_revision = max(self.wanted_revision, answer.config_revision)
 
     def new_nonce(self, now: float) -> int:
         """A question to the leader, asked now; its echo extends the lease from now."""
@@ -92,6 +94,7 @@ class Member:
 
     def join(self, asked_at: float, answer: LeaseAnswer) -> None:
         self.joined = True
+        self.config_revision = 0
         self.learn(answer, asked_at)
 
     def leave(self) -> None:
@@ -100,6 +103,10 @@ class Member:
             self.joined = False
             self.deadline = Deadline(0.0)
             self._questions = Questions()
+
+    def listens_on(self, address: str) -> None:
+        """Where this worker's gRPC server listens; told once, before it joins."""
+        self.facts = replace(self.facts, grpc_address=address)
 
     def rename(self) -> None:
         """Take a new id for the next life."""

@@ -25,6 +25,7 @@ from scheduler.ports import (
 from scheduler.runtime.agent import Agent
 from scheduler.runtime.assigner import Assigner
 from scheduler.runtime.config import RuntimeConfig
+from scheduler.runtime.courier import ConfigCourier
 from scheduler.runtime.dispatcher import Dispatcher
 from scheduler.runtime.engine import Engine
 from scheduler.runtime.fanout import Fanout
@@ -35,19 +36,21 @@ from scheduler.runtime.pinger import Pinger
 from scheduler.runtime.planner import Planner
 from scheduler.runtime.presence import PresenceKeeper
 from scheduler.runtime.reaper import Reaper
+from scheduler.runtime.reloader import Reloader
 from scheduler.runtime.service import WorkerCommands
 
 
 @dataclass(frozen=True)
 class Adapters:
-    """All that a worker talks to. ``leader_leases`` shares the leader's writer connection with
-    ``cluster`` and ``leader``; ``leases`` and ``runs`` have their own."""
+    """All that a worker talks to. ``cluster``, ``leader`` and ``leader_leases`` belong to the
+    leadership thread, ``config_leases`` to the reloader."""
 
     clock: Clock
     cluster: ClusterStore
     leader: LeaderStore
     leader_leases: LeaseStore
     leases: LeaseStore
+    config_leases: LeaseStore
     runs: WorkerStore
     lock: LeaderLock
     presence: Presence
@@ -61,7 +64,7 @@ class Adapters:
     new_worker_id: Callable[[], str]
     random: Random
     prepare: Callable[[StartOrder, str], LaunchSpec]
-    reload: Callable[[int], int]
+    reload: Callable[[], None]
     read_log: Callable[[UUID, int, int], LogChunk]
     term_changed: Callable[[Term | None], None]
 
@@ -91,8 +94,9 @@ class Parts:
         self.lease = LeaseKeeper(
             self.member, a.leases, a.host, a.clock, a.bell, config, self.agent.abandon
         )
+        self.reloader = Reloader(self.member, a.config_leases, a.reload)
         self.service = WorkerCommands(
-            self.member, self.agent, self.lease, a.clock, a.reload, a.read_log
+            self.member, self.agent, self.lease, a.clock, self.reloader.to, a.read_log
         )
         self.pinger = Pinger(a.link, a.clock, a.ping_fanout, config, self._depose)
         self.dispatcher = Dispatcher(a.link, a.clock, a.dispatch_fanout, a.bell, self._depose)
@@ -132,6 +136,7 @@ class Parts:
             ),
             self.pinger,
             self.dispatcher,
+            ConfigCourier(a.link, a.dispatch_fanout),
             a.term_changed,
         )
 

@@ -37,12 +37,10 @@ class Planner:
         self._store, self._clock, self._config = store, clock, config
         self._new_run_id = new_run_id
         self._schedules: dict[tuple[int, int], Schedule] = {}
-        self._unreadable: dict[int, int] = {}
 
     def establish(self) -> None:
         """A term began: what an earlier one remembered may be old."""
         self._schedules.clear()
-        self._unreadable.clear()
 
     def tick(self, term: Term) -> float:
         """Plans all that is due up to the horizon; returns the seconds until there is more.
@@ -55,7 +53,7 @@ class Planner:
         ahead = timedelta(seconds=self._config().assign_ahead_seconds)
         now = self._clock.now()
         rows = self._store.due_definitions(now + ahead, batch)
-        self._record(term, self._plan(rows, now, now + ahead))
+        self._record(term, rows, now, now + ahead)
         if len(rows) == batch:
             return 0.0
         fire_at = self._store.next_fire_at()
@@ -83,12 +81,6 @@ class Planner:
 
     # ------------------------------------------------------------------------------- due slots
 
-    def _plan(
-        self, rows: Sequence[DefinitionRow], now: datetime, horizon: datetime
-    ) -> list[DefinitionPlan]:
-        definitions = [self._plannable(row) for row in rows]
-        return plan([each for each in definitions if each is not None], now, horizon)
-
     def _plannable(self, row: DefinitionRow) -> PlannableDefinition | None:
         schedule = self._schedule(row)
         if schedule is None:
@@ -108,17 +100,14 @@ class Planner:
         )
 
     def _schedule(self, row: DefinitionRow) -> Schedule | None:
-        """The parsed schedule, kept by revision; None, and an error once, when it is unreadable."""
+        """The parsed schedule, kept by revision; None, and an error, when it is unreadable."""
         key = (row.definition_id, row.revision)
         if key not in self._schedules:
-            if self._unreadable.get(row.definition_id) == row.revision:
-                return None
             try:
                 parsed = parse_schedule(
                     row.schedule, row.timezone, Window(row.starts_at, row.ends_at)
                 )
             except SchedulerError as error:
-                self._unreadable[row.definition_id] = row.revision
                 log.error("schedule_unreadable", job=row.name, reason=str(error))
                 return None
             if len(self._schedules) >= SCHEDULES_KEPT:
@@ -126,11 +115,17 @@ class Planner:
             self._schedules[key] = parsed
         return self._schedules[key]
 
-    def _record(self, term: Term, plans: Sequence[DefinitionPlan]) -> None:
-        if not plans:
+    def _record(
+        self, term: Term, rows: Sequence[DefinitionRow], now: datetime, horizon: datetime
+    ) -> None:
+        readable = [each for row in rows if (each := self._plannable(row)) is not None]
+        moves = [self._move(each) for each in plan(readable, now, horizon)]
+        known = {each.definition_id for each in readable}
+        moves += [_put_aside(row) for row in rows if row.definition_id not in known]
+        if not moves:
             return
-        moved = self._store.record_plan(term.fence, [self._move(each) for each in plans])
-        planned = sum(len(each.slots) for each in plans if each.definition_id in set(moved))
+        moved = set(self._store.record_plan(term.fence, moves))
+        planned = sum(len(move.runs) for move in moves if move.definition_id in moved)
         if planned:
             log.info("runs_planned", count=planned, epoch=term.epoch)
 
@@ -159,3 +154,10 @@ class Planner:
                 for slot in each.slots
             ),
         )
+
+
+def _put_aside(row: DefinitionRow) -> CursorMove:
+    """A definition whose schedule cannot be read: not looked at again until it is edited."""
+    return CursorMove(
+        row.definition_id, row.revision, row.planned_until, row.planned_until, None, ()
+    )

@@ -5,6 +5,7 @@ this worker has seen is refused (StaleEpoch) before anything happens.
 """
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from uuid import UUID
 
 from scheduler.domain.values import StartOrder
@@ -84,4 +85,5 @@ class WorkerCommands:
         )
 
     def read_log(self, run_id: UUID, offset: int, limit: int) -> LogChunk:
-        return self._read_log(run_id, offset, limit)
+        running = run_id in self._agent.running()
+        return replace(self._read_log(run_id, offset, limit), finished=not running)

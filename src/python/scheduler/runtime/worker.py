@@ -47,6 +47,7 @@ class Worker:
             Loop("beats", parts.beater.tick, clock),
             Loop("pings", parts.pinger.tick, clock),
             Loop("presence", parts.presence.tick, clock),
+            Loop("settings", parts.reloader.tick, clock),
             *more_loops(parts),
         ]
         self._events = Thread(target=self._read_events, name="process-events", daemon=True)

@@ -1,0 +1,114 @@
+"""The settings in force in this process: the RDB's rows over the environment over the defaults."""
+
+from collections.abc import Iterable, Mapping
+from threading import Lock
+from typing import Any
+
+import structlog
+from django.db import DatabaseError, connection
+
+from scheduler.bootstrap.checks import database_name, first_line
+from scheduler.domain.errors import DatabaseUnavailable
+from scheduler.models import SchedulerSetting
+from scheduler.plugin_api.core_settings import CoreSettings
+from scheduler.plugin_api.host import PluginHost
+from scheduler.plugin_api.resolution import (
+    Resolved,
+    after_reload,
+    changed,
+    check_unknown,
+    resolve,
+)
+from scheduler.plugin_api.settings import SettingsModel
+from scheduler.runtime.config import RuntimeConfig
+
+log = structlog.get_logger(__name__)
+
+
+class SettingsInForce:
+    """Holds the plugins and the resolved settings; ``reload`` reads the RDB again.
+
+    Safe for threads: readers see the whole old or the whole new settings.
+    """
+
+    def __init__(self, environ: Mapping[str, str], *, strict: bool = False) -> None:
+        """From the environment alone. Raises InvalidSetting, SettingsConflict, PluginProblem,
+        and under ``strict`` UnknownSettings."""
+        self._lock = Lock()
+        self._environ = dict(environ)
+        core = resolve(CoreSettings, rows={}, environ=self._environ).settings
+        self.plugins = PluginHost.load(core.plugins)
+        self.plugins.configure(rows={}, environ=self._environ)
+        self.warnings = check_unknown(self.plugins.settings_models, self._environ, strict=strict)
+        self._config = runtime_config(self.core)
+
+    @property
+    def core(self) -> CoreSettings:
+        return self.plugins.resolved(CoreSettings).settings
+
+    def config(self) -> RuntimeConfig:
+        """The runtime's numbers in force."""
+        return self._config
+
+    def read_rdb(self) -> None:
+        """Take the RDB's rows in, at the start: also those that need a restart.
+
+        Raises DatabaseUnavailable.
+        """
+        with self._lock:
+            resolved = self.plugins.configure(rows=_rows(), environ=self._environ)
+            self._take(resolved)
+
+    def reload(self) -> None:
+        """Read the RDB again; settings that need a restart keep their value.
+
+        Raises DatabaseUnavailable.
+        """
+        with self._lock:
+            rows = _rows()
+            merged = [self._merged(model, rows) for model in self.plugins.settings_models]
+            self.plugins.apply(merged)
+            self._take(merged)
+
+    def _merged(self, model: type[SettingsModel], rows: Mapping[str, str]) -> Resolved[Any]:
+        old = self.plugins.resolved(model)
+        new = resolve(model, rows=rows, environ=self._environ)
+        merged = after_reload(old, new)
+        for spec in changed(old, new):
+            applied = not spec.help.restart_needed
+            log.info("setting_changed", key=spec.key, applied=applied)
+        return merged
+
+    def _take(self, resolved: Iterable[Resolved[Any]]) -> None:
+        for one in resolved:
+            for problem in one.problems:
+                log.error("setting_in_rdb_unusable", key=problem.key, reason=problem.sentence)
+        self._config = runtime_config(self.core)
+
+
+def runtime_config(settings: CoreSettings) -> RuntimeConfig:
+    """The runtime's numbers, from the settings."""
+    return RuntimeConfig(
+        lease_seconds=settings.run_lease_seconds,
+        margin_seconds=settings.run_lease_margin_seconds,
+        kill_grace_seconds=settings.kill_grace_seconds,
+        lease_renew_seconds=settings.lease_renew_interval_seconds,
+        heartbeat_seconds=settings.heartbeat_interval_seconds,
+        lock_ttl_seconds=settings.leader_lock_ttl_seconds,
+        leader_stale_seconds=settings.leader_stale_seconds,
+        trust_seconds=settings.leader_trust_seconds,
+        ping_batch_size=settings.leader_ping_batch_size,
+        assign_ahead_seconds=settings.assign_ahead_seconds,
+        reassign_assigned_after_seconds=settings.reassign_assigned_after_seconds,
+        continuation_confirm_seconds=settings.continuation_confirm_seconds,
+        skip_late_runs_after_seconds=settings.skip_late_runs_after_seconds,
+    )
+
+
+def _rows() -> dict[str, str]:
+    try:
+        return dict(SchedulerSetting.objects.values_list("key", "value"))
+    except DatabaseError as error:
+        raise DatabaseUnavailable(database_name(), first_line(error)) from None
+    finally:
+        connection.close()
