@@ -532,12 +532,14 @@ class Migration(migrations.Migration):
                     models.PositiveBigIntegerField(db_default=1, default=1, editable=False),
                 ),
                 (
-                    "edited",
-                    models.BooleanField(
-                        db_default=True,
-                        default=True,
+                    "edited_at",
+                    models.DateTimeField(
+                        blank=True,
+                        db_default=django.db.models.functions.datetime.Now(),
+                        default=django.utils.timezone.now,
                         editable=False,
-                        help_text="A request changed the definition and the leader has not yet planned it anew.",
+                        help_text="When the schedule was changed, until the leader has planned it anew.",
+                        null=True,
                     ),
                 ),
                 (

@@ -115,11 +115,13 @@ class JobDefinition(models.Model):
     quarantined_at = models.DateTimeField(null=True, blank=True)
 
     revision = models.PositiveBigIntegerField(default=1, db_default=1, editable=False)
-    edited = models.BooleanField(
-        default=True,
-        db_default=True,
+    edited_at = models.DateTimeField(
+        null=True,
+        blank=True,
+        default=now,
+        db_default=Now(),
         editable=False,
-        help_text="A request changed the definition and the leader has not yet planned it anew.",
+        help_text="When the schedule was changed, until the leader has planned it anew.",
     )
     schedule_since = models.DateTimeField(
         default=now,

@@ -1,0 +1,1 @@
+"""Talks to the RDB: fenced, atomic, batched statements over raw connections."""
