@@ -33,7 +33,8 @@ def logging_as_before() -> Iterator[None]:
 @contextmanager
 def lines(**options: Any) -> Iterator[list[dict[str, Any]]]:
     """What is logged inside, parsed; filled at the end."""
-    stream, found = io.StringIO(), []
+    stream = io.StringIO()
+    found: list[dict[str, Any]] = []
     configure_logging(stream=stream, **options)
     yield found
     found.extend(json.loads(line) for line in stream.getvalue().splitlines())

@@ -213,9 +213,10 @@ class PluginHost:
     def _offers[T](self, plugin: str, hook: str, is_one: Callable[[Any], TypeIs[T]]) -> list[T]:
         """What a plugin brings through a hook; nothing of it where one thing is not of the kind."""
         offers = [one for answer in self._ask(plugin, hook) or () for one in _listed(answer)]
-        stranger = next((one for one in offers if not is_one(one)), None)
-        if stranger is not None:
-            self._failures.add(plugin, hook, TypeError(f"{stranger!r} is not what the hook asks"))
+        strangers = [one for one in offers if not is_one(one)]
+        if strangers:
+            error = TypeError(f"the answer holds {strangers[0]!r}, which the hook does not ask for")
+            self._failures.add(plugin, hook, error)
             return []
         return offers
 
@@ -251,12 +252,14 @@ class PluginHost:
 
     def _report(self, plugin: str, check: HealthCheck) -> HealthReport:
         try:
-            return check.ask()
+            report = check.ask()
+            if not isinstance(report, HealthReport):
+                raise TypeError(f"the check answered {report!r}, no HealthReport")
         except (Exception, SystemExit) as error:
             self._failures.add(plugin, f"health check {check.name}", error)
-            return HealthReport(
-                HealthStatus.FAILING, mask_text(f"The check itself failed: {error}")
-            )
+            summary = mask_text(f"The check itself failed: {error}")
+            return HealthReport(HealthStatus.FAILING, summary)
+        return report
 
 
 def _listed(answer: Any) -> Iterable[Any]:
