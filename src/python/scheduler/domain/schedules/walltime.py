@@ -25,13 +25,14 @@ from cronsim import CronSim
 
 SECOND = timedelta(seconds=1)
 DAY = timedelta(days=1)
+LONGEST_WAIT = 50 * 366 * DAY
 
 
 def instants(expression: str, zone: ZoneInfo, after: datetime) -> Iterator[datetime]:
     """The instants of a valid six-field expression, strictly after ``after``, in order, each once.
 
-    ``after`` is aware; the results are aware UTC on whole seconds. Ends where cronsim gives up:
-    when nothing matches for 50 years, or the year 9999 is over.
+    ``after`` is aware; the results are aware UTC on whole seconds. Ends when
+    nothing matches for 50 years (cronsim's own limit too), or with the year 9999.
     """
     start = after.astimezone(UTC).replace(microsecond=0)
     search = _running if is_running(expression) else _fixed
@@ -67,17 +68,19 @@ def _fixed(expression: str, zone: ZoneInfo, start: datetime) -> Iterator[datetim
 
 def _running(expression: str, zone: ZoneInfo, start: datetime) -> Iterator[datetime]:
     """Search with the offset of ``start`` up to the next change of it, and again from there."""
-    change: datetime | None = start + SECOND
-    while change is not None:
-        start, change = change, None
-        offset = _offset(zone, start)
-        for wall in _wall_times(expression, (start + offset - SECOND).replace(tzinfo=None)):
+    last, begin = start, start + SECOND
+    while begin - last < LONGEST_WAIT:
+        offset, seen = _offset(zone, begin), begin
+        for wall in _wall_times(expression, (begin + offset - SECOND).replace(tzinfo=None)):
             candidate = (wall - offset).replace(tzinfo=UTC)
-            change = _next_change(zone, start, candidate)
+            change = _next_change(zone, seen, candidate)
             if change is not None:
                 break
             yield candidate
-            start = candidate
+            last = seen = candidate
+        else:
+            return
+        begin = change
 
 
 def _next_change(zone: ZoneInfo, start: datetime, end: datetime) -> datetime | None:
