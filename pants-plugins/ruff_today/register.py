@@ -5,7 +5,7 @@ format`` to fmt. The version comes from the lock file, the rules from pyproject.
 """
 
 from dataclasses import dataclass
-from typing import Any, Tuple
+from typing import Any
 
 from pants.backend.python.lint.ruff import skip_field, subsystem
 from pants.backend.python.lint.ruff.subsystem import Ruff, RuffFieldSet
@@ -59,7 +59,7 @@ class RuffFormatRequest(FmtTargetsRequest):
 class RuffRun:
     """One call of ruff: its sub-command with options, and the files it reads and may write."""
 
-    command: Tuple[str, ...]
+    command: tuple[str, ...]
     snapshot: Snapshot
 
 
@@ -106,7 +106,7 @@ async def ruff_format(request: RuffFormatRequest.Batch) -> FmtResult:
     return await FmtResult.create(request, result, strip_chroot_path=True)
 
 
-def rules() -> Tuple[Any, ...]:
+def rules() -> tuple[Any, ...]:
     return (
         *collect_rules(),
         *RuffCheckRequest.rules(),
