@@ -55,5 +55,5 @@ def test_nothing_is_heard_after_closing(redis):
     witness.close()
 
 
-def test_ringing_when_nobody_listens_does_nothing(redis):
-    redis.bell.ring("leader")
+def test_a_ring_that_nobody_hears_was_rung_all_the_same(redis):
+    assert redis.bell.ring("leader")

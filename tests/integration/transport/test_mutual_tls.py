@@ -12,8 +12,8 @@ from scheduler.testing.service import RecordingWorkerService
 from scheduler.transport.certificates import mint
 from scheduler.transport.client import GrpcWorkerLink
 from scheduler.transport.failures import CommandRefused
-from scheduler.transport.tls import CertificateWatch, TlsFiles
-from tests.integration.transport.conftest import COMMAND, NOW, unjudged
+from scheduler.transport.tls import Certificates, CertificateWatch, TlsFiles
+from tests.integration.transport.conftest import COMMAND, NOW, Issue, unjudged
 
 
 def refusal(link: GrpcWorkerLink, address: str, service: RecordingWorkerService) -> str:
@@ -62,9 +62,10 @@ def test_a_leader_of_another_ca_is_refused(issue, serve, lead, service):
     assert "finds our certificate bad" in refusal(lead(tls), address, service)
 
 
-def _trusting_ours(issue, foreign: trustme.CA) -> TlsFiles:
-    ours = issue("ours")
-    theirs = issue("theirs", by=foreign, trust=foreign)
+def _trusting_ours(issue: Issue, foreign: trustme.CA) -> TlsFiles:
+    ours: TlsFiles = issue("ours")
+    theirs: TlsFiles = issue("theirs", by=foreign, trust=foreign)
+    assert ours.ca_file is not None and theirs.ca_file is not None
     both = ours.ca_file.read_bytes() + theirs.ca_file.read_bytes()
     theirs.ca_file.write_bytes(both)
     return theirs
@@ -94,7 +95,7 @@ def test_a_worker_whose_certificate_expired_is_refused(issue, serve, lead, servi
 def test_another_certificate_of_the_same_ca_gives_no_commands(issue, serve, lead, service, ca):
     address = serve(CertificateWatch(issue("worker")))
     web = issue("web", name="www.example.com")
-    link = lead(_unnamed(web))
+    link = lead(_Unchecked(web))
     with pytest.raises(CommandRefused) as caught:
         link.ping(address, COMMAND, 0)
     assert caught.value.refusal_code == "peer_refused"
@@ -102,7 +103,7 @@ def test_another_certificate_of_the_same_ca_gives_no_commands(issue, serve, lead
 
 
 def test_a_server_with_another_certificate_of_the_same_ca_is_no_worker(issue, serve, lead, service):
-    address = serve(_unnamed(issue("web", name="www.example.com")))
+    address = serve(_Unchecked(issue("web", name="www.example.com")))
     link = lead(CertificateWatch(issue("leader")))
     assert "does not name scheduler-grpc" in refusal(link, address, service)
 
@@ -113,15 +114,9 @@ class _Unchecked(CertificateWatch):
     def __init__(self, files: TlsFiles) -> None:
         self.files = files
 
-    def current(self):
-        from scheduler.transport.tls import Certificates
-
+    def current(self) -> tuple[int, Certificates]:
         pems = [path.read_bytes() for path in self.files.paths()]
         return 1, Certificates(pems[0], pems[1], pems[2], NOW)
-
-
-def _unnamed(files: TlsFiles) -> CertificateWatch:
-    return _Unchecked(files)
 
 
 def test_a_plaintext_leader_is_refused_by_a_worker_with_tls(issue, serve, lead, service):

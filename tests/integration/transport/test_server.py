@@ -3,6 +3,7 @@
 import socket
 import threading
 import time
+from typing import Any
 from uuid import uuid4
 
 import grpc
@@ -194,13 +195,14 @@ class TestOtherVersions:
 
         def send(method, request: bytes):
             """The answer, or (status, code of the detail)."""
-            invoke = channel.unary_unary(method.path)
+            invoke: Any = channel.unary_unary(method.path)
             try:
                 return method.reply.FromString(invoke(request, timeout=5))
             except grpc.RpcError as error:
-                trailers = dict(error.trailing_metadata())
+                call: Any = error
+                trailers = dict(call.trailing_metadata())
                 detail = wire.ErrorDetail.FromString(trailers[methods.ERROR_DETAIL_KEY])
-                return error.code(), detail.code
+                return call.code(), detail.code
 
         yield send
         channel.close()
