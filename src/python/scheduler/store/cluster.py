@@ -30,9 +30,9 @@ READ = Statement(f"SELECT {_VIEW} FROM scheduler_cluster AS c WHERE c.id = 1")
 BUMP = Statement("""
     UPDATE scheduler_cluster AS c
     SET epoch = %(new_epoch)s, term_id = %(term_id)s, term_started_at = clock_timestamp(),
-        leader_worker_id = %(worker_id)s, leader_address = %(address)s,
+        leader_worker_id = %(worker_id)s::text, leader_address = %(address)s,
         leader_seen_at = clock_timestamp(), released = false,
-        subleader_worker_id = CASE WHEN c.subleader_worker_id = %(worker_id)s THEN NULL
+        subleader_worker_id = CASE WHEN c.subleader_worker_id = %(worker_id)s::text THEN NULL
                                    ELSE c.subleader_worker_id END,
         trust_seconds = %(trust_seconds)s, backend_pid = pg_backend_pid(),
         backend_started_at = %(started_at)s::float8, flaps = %(flaps)s, degrade_requested = false
