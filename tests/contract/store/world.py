@@ -91,6 +91,21 @@ class World:
         )
         return request
 
+    def plan_request(self, definition_id: int) -> UUID:
+        """A PENDING run that a person asked for."""
+        return self.plan_request_of(definition_id, self.request(definition_id))
+
+    def plan_request_of(self, definition_id: int, request: UUID) -> UUID:
+        """The PENDING run of a request."""
+        run = new_run(definition_id, 5, slot_key=f"m:{request}")
+        assert self.leader.record_requests(self.fence, [(request, run)]) == 1
+        return run.run_id
+
+    def delete_definitions(self) -> None:
+        self.session.run(
+            Statement("UPDATE scheduler_job_definition SET deleted_at = clock_timestamp()")
+        )
+
     def plan(self, definition_id: int, count: int = 1, **changes: Any) -> list[UUID]:
         """PENDING runs of a definition, planned by the leader."""
         cursor = self.value(
@@ -122,7 +137,6 @@ class World:
 
     def lose(self, worker_id: str) -> None:
         self.age_lease(worker_id, 3600.0)
-        assert self.leader.close is not None
         assert self.leases.mark_lost(self.fence, [worker_id]) == [worker_id]
 
     def states(self) -> dict[UUID, RunState]:
@@ -143,9 +157,7 @@ class World:
 
     def detail(self, run: UUID, column: str) -> Any:
         rows = self.session.run(
-            Statement(
-                f"SELECT {column}::text FROM scheduler_job_run_detail WHERE run_id = %(id)s"
-            ),
+            Statement(f"SELECT {column}::text FROM scheduler_job_run_detail WHERE run_id = %(id)s"),
             id=run,
         )
         return rows[0][0] if rows else None
@@ -199,7 +211,9 @@ def new_run(definition_id: int, index: int = 0, **changes: Any) -> NewRun:
     return NewRun(**values)
 
 
-def result(run: UUID, token: UUID, state: RunState = RunState.SUCCEEDED, **changes: Any) -> RunResult:
+def result(
+    run: UUID, token: UUID, state: RunState = RunState.SUCCEEDED, **changes: Any
+) -> RunResult:
     return RunResult(run_id=run, claim_token=token, state=state, **changes)
 
 
