@@ -21,6 +21,7 @@ from scheduler.bootstrap.settings import SettingsInForce
 from scheduler.coordination.bell import RedisBell
 from scheduler.coordination.locks import RedisLeaderLock
 from scheduler.coordination.presence import RedisPresence
+from scheduler.domain.placement import capability_of
 from scheduler.domain.values import LaunchSpec, StartOrder, WorkerFacts
 from scheduler.execution.host import ProcessHost
 from scheduler.execution.spool import Spool
@@ -145,7 +146,7 @@ class WorkerProcess:
             lease_seconds=core.run_lease_seconds,
             margin_seconds=core.run_lease_margin_seconds,
             protocol_version=PROTOCOL_VERSION,
-            capabilities=tuple(settings.plugins.executors),
+            capabilities=tuple(map(capability_of, settings.plugins.executors)),
             software_version=scheduler.__version__,
         )
 

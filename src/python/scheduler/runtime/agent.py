@@ -17,6 +17,7 @@ from uuid import UUID
 import structlog
 
 from scheduler.domain.errors import DatabaseUnavailable, SchedulerError
+from scheduler.domain.placement import capability_of
 from scheduler.domain.values import (
     ForkServerLost,
     LaunchSpec,
@@ -164,7 +165,7 @@ class Agent:
             return "draining"
         if order.run_id not in self._orders and self.open_runs() >= self._member.facts.capacity:
             return "no_capacity"
-        if order.executor not in self._member.facts.capabilities:
+        if capability_of(order.executor) not in self._member.facts.capabilities:
             return "unknown_executor"
         return ""
 
