@@ -58,8 +58,8 @@ def audit(
     for definition in definitions:
         _audit_definition(definition, by_definition[definition.id], since, until, found)
     found.doubled += _doubled_by_evidence(runs, marks)
-    found.lost += _lost_by_evidence(runs, marks)
     in_window = [run for run in runs if since < run.scheduled_for <= until]
+    found.lost += _lost_by_evidence(in_window, marks)
     return Findings(
         due=found.due,
         covered=found.covered,

@@ -17,6 +17,8 @@ from scheduler_demo.services import EmbeddedPostgres, EmbeddedValkey, free_port,
 from scheduler_demo.workers import MANAGE, WebProcess, WorkerProcess, check_port
 
 DATABASE = "demo"
+# Any free port: demos side by side must not meet in one range.
+_WORKER_OPTIONS = ("--grpc-port", "0", "--queues", "default,heavy")
 OnStep = Callable[[str, float], None]
 """Called when a step of the start is done, with its name and its seconds."""
 
@@ -46,7 +48,7 @@ class DemoCluster:
     ) -> None:
         self.layout, self._jobs, self._burst, self._on_step = layout, jobs, burst, on_step
         self._leave_evidence = leave_evidence
-        self._extra, self._worker_options = dict(extra or {}), tuple(worker_options)
+        self._extra, self._worker_options = dict(extra or {}), (*_WORKER_OPTIONS, *worker_options)
         self.hurry = threading.Event()
         self.postgres = (
             EmbeddedPostgres(layout.postgres, options=dict(postgres_options or {}))

@@ -1,6 +1,6 @@
 """What the sample jobs themselves leave behind, so that an audit need not believe the database.
 
-With ``SCHEDULER_DEMO_EVIDENCE`` set to a folder, each sample job appends one line of JSON when its
+With ``DEMO_EVIDENCE_DIR`` set to a folder, each sample job appends one line of JSON when its
 process begins and one when it ends, and holds a lock on a file named after its slot meanwhile. The
 kernel lets go of the lock when the process ends, however it ends: a job that finds its slot's
 lock taken has met a second live process of the same slot, and says so.
@@ -17,7 +17,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Literal
 
-ENVIRONMENT_NAME = "SCHEDULER_DEMO_EVIDENCE"
+ENVIRONMENT_NAME = "DEMO_EVIDENCE_DIR"
 _FILE_NAME = "evidence.jsonl"
 _LOCKS = "slots"
 

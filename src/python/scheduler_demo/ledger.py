@@ -50,6 +50,7 @@ class Run:
     assign_seq: int
     started_at: datetime | None
     finished_at: datetime | None
+    retry_pending: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,7 +126,8 @@ class Ledger:
         """All runs, in order of their slots."""
         rows = self._rows(
             "SELECT id, definition_id, slot_key, attempt, state, reason, scheduled_for,"
-            " scheduled_until, due_at, worker_id, assign_seq, started_at, finished_at"
+            " scheduled_until, due_at, worker_id, assign_seq, started_at, finished_at,"
+            " retry_due_at IS NOT NULL"
             " FROM scheduler_job_run ORDER BY scheduled_for, definition_id, attempt"
         )
         return [_run(row) for row in rows]
@@ -153,6 +155,7 @@ def _run(row: tuple[Any, ...]) -> Run:
         assign_seq=row[10],
         started_at=_instant(row[11]),
         finished_at=_instant(row[12]),
+        retry_pending=bool(row[13]),
     )
 
 

@@ -29,7 +29,7 @@ what --check looks at:
 exit codes:
   0  all went well (or you stopped it)
   1  --check found something: a slot lost or doubled, a worker's error, the web process failed,
-     or no new leader after --kill-leader; or a process died
+     no new leader after --kill-leader, or a process ended by itself
   2  it could not start: the message says why
   130  interrupted during --check
 """

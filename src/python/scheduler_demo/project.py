@@ -1,0 +1,27 @@
+"""The demo's Django project within this process: to look at the cluster and to ask for runs."""
+
+import os
+from collections.abc import Mapping
+
+import django
+
+
+def connect(environment: Mapping[str, str]) -> None:
+    """Set Django up over the project of ``environment``; once per process."""
+    names = ("DJANGO_SETTINGS_MODULE", "DATABASE_URL", "SCHEDULER_REDIS_URL")
+    os.environ.update({name: environment[name] for name in names})
+    django.setup()
+
+
+def disconnect() -> None:
+    """Close the connections, so that the database may stop."""
+    from django.db import connections
+
+    connections.close_all()
+
+
+def run_noop_now() -> None:
+    """Ask for one run of the pulse at once."""
+    from scheduler.requests import run_now
+
+    run_now("pulse", requested_by="demo")

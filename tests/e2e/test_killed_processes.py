@@ -1,0 +1,123 @@
+"""SIGKILL of each kind of process: nothing is lost, nothing is doubled, orphans are retried."""
+
+import psutil
+import pytest
+
+from scheduler_demo.ledger import Run
+from scheduler_demo.workers import WorkerProcess
+from tests.e2e.cluster import LEASE_AND_MARGIN_SECONDS, Cluster
+
+pytestmark = [pytest.mark.postgres, pytest.mark.valkey, pytest.mark.slow]
+
+
+def running_on(cluster: Cluster, worker: WorkerProcess) -> list[Run]:
+    """Runs of ``work`` whose process has begun on a worker."""
+    begun = {mark.run_id for mark in cluster.marks("start", job="work")}
+    lease = cluster.lease_of(worker)
+    return [
+        run
+        for run in cluster.runs("work")
+        if run.state == "RUNNING"
+        and lease is not None
+        and run.worker_id == lease.worker_id
+        and str(run.id) in begun
+    ]
+
+
+def wait_for_work(cluster: Cluster, worker: WorkerProcess) -> Run:
+    """A run that is under way on the worker."""
+    cluster.wait_until(lambda: bool(running_on(cluster, worker)), f"work on {worker.node_id}")
+    return running_on(cluster, worker)[0]
+
+
+def later_attempt_succeeded(cluster: Cluster, run: Run) -> bool:
+    return any(
+        other.slot_key == run.slot_key and other.attempt > run.attempt
+        for other in cluster.runs("work")
+        if other.state == "SUCCEEDED"
+    )
+
+
+def state_of(cluster: Cluster, run: Run) -> str:
+    return next(row.state for row in cluster.runs("work") if row.id == run.id)
+
+
+def test_a_killed_leader_is_succeeded_soon(cluster):
+    leader, epoch = cluster.the_leader(), cluster.epoch
+    leader.kill()
+    successor = cluster.wait_for_new_leader(epoch, seconds=5)
+    assert successor.number != leader.number
+    cluster.wait_for_starts(2, epoch_after=epoch)
+    cluster.assert_all_slots_ran_once()
+
+
+def test_a_killed_subleader_is_replaced_and_the_leader_stays(cluster):
+    subleader, epoch = cluster.the_subleader(), cluster.epoch
+    subleader.kill()
+    cluster.wait_until(lambda: cluster.subleader() not in (None, subleader), "another SubLeader")
+    cluster.assert_all_slots_ran_once()
+    assert cluster.epoch == epoch
+
+
+def test_runs_of_a_killed_worker_are_orphaned_and_tried_again(cluster):
+    worker, epoch = cluster.a_follower(), cluster.epoch
+    run = wait_for_work(cluster, worker)
+    worker.kill()
+    cluster.wait_until(
+        lambda: state_of(cluster, run) == "ORPHANED",
+        "an orphaned run",
+        seconds=LEASE_AND_MARGIN_SECONDS + 10,
+    )
+    cluster.wait_until(lambda: later_attempt_succeeded(cluster, run), "a later attempt")
+    cluster.assert_all_slots_ran_once()
+    assert cluster.epoch == epoch
+
+
+def test_no_process_of_a_killed_worker_lives_on(cluster):
+    worker = cluster.a_follower()
+    wait_for_work(cluster, worker)
+    family = psutil.Process(worker.pid).children(recursive=True)
+    assert family
+    worker.kill()
+    gone, alive = psutil.wait_procs(family, timeout=LEASE_AND_MARGIN_SECONDS)
+    assert [p for p in alive if p.status() != psutil.STATUS_ZOMBIE] == []
+    cluster.assert_all_slots_ran_once()
+
+
+def test_a_killed_fork_server_is_replaced_and_its_runs_tried_again(cluster):
+    worker = cluster.a_follower()
+    run = wait_for_work(cluster, worker)
+    cluster.fork_server_of(worker).kill()
+    cluster.wait_until(lambda: later_attempt_succeeded(cluster, run), "a later attempt")
+    assert worker.running
+    assert wait_for_work(cluster, worker)
+    cluster.assert_all_slots_ran_once()
+
+
+def test_a_stopped_leader_is_succeeded_and_writes_nothing_when_it_wakes(cluster):
+    leader, epoch = cluster.the_leader(), cluster.epoch
+    leader.suspend()
+    cluster.wait_for_new_leader(epoch, seconds=10)
+    cluster.wait_for_starts(2, epoch_after=epoch)
+    newest = cluster.epoch
+    leader.resume()
+    cluster.wait_for_starts(3, epoch_after=epoch)
+    cluster.assert_all_slots_ran_once()
+    assert cluster.epoch == newest
+
+
+def test_a_stopped_worker_loses_its_runs_in_time_and_comes_back_under_a_new_name(cluster):
+    worker = cluster.a_follower()
+    run = wait_for_work(cluster, worker)
+    worker.suspend()
+    cluster.wait_until(
+        lambda: later_attempt_succeeded(cluster, run),
+        "a later attempt",
+        seconds=LEASE_AND_MARGIN_SECONDS + 15,
+    )
+    worker.resume()
+    cluster.wait_until(
+        lambda: cluster.is_live(worker) and cluster.worker_id(worker) != run.worker_id,
+        "the worker's return",
+    )
+    cluster.assert_all_slots_ran_once()
