@@ -79,7 +79,7 @@ def test_no_process_of_a_killed_worker_lives_on(cluster):
     family = psutil.Process(worker.pid).children(recursive=True)
     assert family
     worker.kill()
-    gone, alive = psutil.wait_procs(family, timeout=LEASE_AND_MARGIN_SECONDS)
+    _gone, alive = psutil.wait_procs(family, timeout=LEASE_AND_MARGIN_SECONDS)
     assert [p for p in alive if p.status() != psutil.STATUS_ZOMBIE] == []
     cluster.assert_all_slots_ran_once()
 
