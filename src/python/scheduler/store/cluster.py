@@ -12,7 +12,7 @@ from scheduler.domain.errors import DatabaseUnavailable
 from scheduler.domain.values import ClusterView, Fence
 from scheduler.store.dialects import maybe_uuid, time_of
 from scheduler.store.fencing import check_fence
-from scheduler.store.postgres import application_name, is_lock_timeout
+from scheduler.store.postgres import is_lock_timeout
 from scheduler.store.sessions import Closing, Database, Row
 from scheduler.store.sqlite import is_busy
 from scheduler.store.statements import Statement
@@ -40,7 +40,7 @@ BUMP = Statement("""
     RETURNING c.epoch
 """)
 RENEW = Statement(f"""
-    UPDATE scheduler_cluster AS c SET leader_seen_at = clock_timestamp()
+    UPDATE scheduler_cluster AS c SET leader_seen_at = clock_timestamp(), backend_pid = pg_backend_pid()
     WHERE {_HELD} RETURNING {_VIEW}
 """)
 RELEASE = Statement(f"""
@@ -55,13 +55,20 @@ TIMELINE = Statement(
     "SELECT ('x' || substr(pg_walfile_name(pg_current_wal_lsn()), 1, 8))::bit(32)::int"
 )
 LEADER_PROCESS = Statement("""
-    SELECT c.leader_worker_id, c.backend_pid, c.backend_started_at
-    FROM scheduler_cluster AS c WHERE c.id = 1
+    SELECT c.backend_pid, c.backend_started_at FROM scheduler_cluster AS c WHERE c.id = 1
 """)
+# A worker keeps its connections when it rejoins under a new id: the backend that the leader
+# recorded tells the name under which its process connected.
 TERMINATE = Statement("""
-    SELECT pg_terminate_backend(a.pid) FROM pg_stat_activity AS a
-    WHERE a.datname = current_database() AND a.pid <> pg_backend_pid()
-      AND a.application_name IN (%(leader)s, %(cluster)s)
+    SELECT pg_terminate_backend(a.pid)
+    FROM pg_stat_activity AS a CROSS JOIN scheduler_cluster AS c
+    LEFT JOIN pg_stat_activity AS b ON b.pid = c.backend_pid AND b.datname = current_database()
+         AND split_part(b.application_name, '/', 3) = 'cluster'
+    WHERE c.id = 1 AND a.datname = current_database() AND a.pid <> pg_backend_pid()
+      AND split_part(a.application_name, '/', 1) = 'scheduler'
+      AND split_part(a.application_name, '/', 2)
+          IN (c.leader_worker_id, split_part(b.application_name, '/', 2))
+      AND split_part(a.application_name, '/', 3) IN ('leader', 'cluster')
 """)
 
 
@@ -131,15 +138,10 @@ class SqlClusterStore(Closing):
 
     def _end_old_leader(self) -> None:
         """End what keeps the cluster row locked: the old leader is paused, or cut off."""
-        worker_id, pid, started_at = self._session.run(LEADER_PROCESS)[0]
         if self._database.vendor == "sqlite":
-            _kill(pid, started_at)
-        elif worker_id is not None:
-            self._session.run(
-                TERMINATE,
-                leader=application_name(worker_id, "leader"),
-                cluster=application_name(worker_id, "cluster"),
-            )
+            _kill(*self._session.run(LEADER_PROCESS)[0])
+        else:
+            self._session.run(TERMINATE)
 
 
 def _my_start() -> float:
