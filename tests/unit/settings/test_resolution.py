@@ -15,9 +15,9 @@ from scheduler.plugin_api.resolution import (
     after_reload,
     as_text,
     changed,
-    check_together,
     check_unknown,
     parse,
+    refuse_bad_changes,
     resolve,
     secret_values,
     shown,
@@ -81,9 +81,9 @@ def test_a_bad_secret_is_never_quoted(url):
     assert caught.value.__cause__ is None
 
 
-def test_a_bad_environment_value_is_refused_even_where_other_rows_are_fine():
+def test_a_bad_environment_value_is_refused_even_where_a_row_covers_it():
     with pytest.raises(InvalidSetting):
-        resolved(rows={STALE: "5"}, environ={BATCH: "many"})
+        resolved(rows={BATCH: "30"}, environ={BATCH: "many"})
 
 
 @pytest.mark.parametrize(
@@ -176,13 +176,27 @@ def test_a_row_that_breaks_a_rule_with_the_environment_is_the_one_to_yield():
 
 
 def test_a_form_is_told_what_is_wrong_before_anything_is_saved():
+    def save(**rows: str) -> None:
+        refuse_bad_changes(CoreSettings, rows=rows, changed_keys=rows, environ={})
+
     with pytest.raises(InvalidSetting):
-        check_together(CoreSettings, rows={BATCH: "0"}, environ={})
+        save(**{BATCH: "0"})
     with pytest.raises(SettingsConflict) as caught:
-        check_together(CoreSettings, rows={STALE: "11"}, environ={})
+        save(**{STALE: "11"})
     assert caught.value.keys == (STALE, TRUST)
     with pytest.raises(InvalidSetting):
-        check_together(CoreSettings, rows={"SCHEDULER_LOG_DIR": "/logs"}, environ={})
+        save(SCHEDULER_LOG_DIR="/logs")
+    save(**{STALE: "11", TRUST: "12"})
+
+
+def test_rows_that_were_bad_before_do_not_keep_others_from_being_changed():
+    rows = {"SCHEDULER_ASSIGN_AHEAD_SECONDS": "nonsense", STALE: "11", BATCH: "30"}
+    refuse_bad_changes(CoreSettings, rows=rows, changed_keys=[BATCH], environ={})
+
+
+def test_taking_a_row_away_is_refused_where_the_rest_would_not_fit():
+    with pytest.raises(SettingsConflict):
+        refuse_bad_changes(CoreSettings, rows={STALE: "11"}, changed_keys=[TRUST], environ={})
 
 
 # --------------------------------------------------------------------------------- unknown names

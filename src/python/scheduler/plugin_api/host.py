@@ -12,7 +12,14 @@ from scheduler.plugin_api.loading import Installed, load_plugins, registered
 from scheduler.plugin_api.logs import get_logger
 from scheduler.plugin_api.masking import mask_text
 from scheduler.plugin_api.plugin import Plugin
-from scheduler.plugin_api.resolution import PREFIX, Resolved, resolve
+from scheduler.plugin_api.resolution import (
+    PREFIX,
+    Problem,
+    Resolved,
+    after_reload,
+    changed,
+    resolve,
+)
 from scheduler.plugin_api.settings import SettingsModel, specs
 from scheduler.plugin_api.values import (
     Executor,
@@ -48,6 +55,15 @@ class HealthResult:
     plugin: str
     check: str
     report: HealthReport
+
+
+@dataclass(frozen=True, slots=True)
+class Reload:
+    """What a reload did: the keys now in force, those that wait for a restart, and bad rows."""
+
+    applied: tuple[str, ...]
+    waiting: tuple[str, ...]
+    problems: tuple[Problem, ...]
 
 
 class PluginFailures:
@@ -111,15 +127,28 @@ class PluginHost:
         resolved = {
             model: resolve(model, rows=rows, environ=environ) for model in self.settings_models
         }
-        self.apply(resolved.values())
+        self._apply(resolved.values())
         return tuple(resolved.values())
 
-    def apply(self, resolved: Iterable[Resolved[Any]]) -> None:
-        """Hand plugins settings that were resolved (and merged by ``after_reload``) elsewhere."""
-        self._resolved |= {type(one.settings): one for one in resolved}
-        for plugin in self.plugins:
-            if plugin.settings_model in self._resolved:
-                plugin.settings = self._resolved[plugin.settings_model].settings
+    def reload(self, *, rows: Mapping[str, str], environ: Mapping[str, str]) -> Reload:
+        """Take up changed settings while running; nothing that is wrong stops anybody.
+
+        What needs a restart keeps its value. A group that cannot be resolved stays as it is.
+        """
+        applied, waiting, problems, merged = [], [], [], []
+        for model, old in self._resolved.items():
+            try:
+                new = resolve(model, rows=rows, environ=environ)
+            except SchedulerError as error:
+                problems.append(Problem(f"{PREFIX}*", f"{error} The settings stay as they are."))
+                continue
+            now = after_reload(old, new)
+            merged.append(now)
+            problems += new.problems
+            applied += [spec.key for spec in changed(old, now)]
+            waiting += [spec.key for spec in changed(now, new)]
+        self._apply(merged)
+        return Reload(tuple(applied), tuple(waiting), tuple(problems))
 
     def resolved[M: SettingsModel](self, model: type[M]) -> Resolved[M]:
         """The settings in force of one group."""
@@ -197,6 +226,13 @@ class PluginHost:
         return self._failures.all()
 
     # ----------------------------------------------------------------------------- inside
+
+    def _apply(self, resolved: Iterable[Resolved[Any]]) -> None:
+        """Put resolved settings in force, and hand each plugin its own."""
+        self._resolved |= {type(one.settings): one for one in resolved}
+        for plugin in self.plugins:
+            if plugin.settings_model in self._resolved:
+                plugin.settings = self._resolved[plugin.settings_model].settings
 
     def _ask(
         self, plugin: str, hook: str, arguments: Mapping[str, Any] | None = None

@@ -6,7 +6,7 @@ default and is told in ``Resolved.problems`` (it stops nobody, its reader logs i
 """
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from difflib import get_close_matches
 from enum import StrEnum
@@ -81,10 +81,10 @@ def resolve[M: SettingsModel](
     usable, problems = _usable_rows(found, rows)
     while True:
         values, sources = _pick(found, usable, environ)
-        rule = _first_broken(model, values)
-        if rule is None:
+        broken = _broken(model, values)
+        if not broken:
             return Resolved(model(**values), sources, tuple(problems))
-        problems += _give_up_rows(rule, found, values, sources, usable)
+        problems += _give_up_rows(broken[0], found, values, sources, usable)
 
 
 def parse(spec: SettingSpec, text: str) -> Any:
@@ -98,20 +98,26 @@ def parse(spec: SettingSpec, text: str) -> Any:
         raise InvalidSetting(spec.key, shown, expected(spec).en) from None
 
 
-def check_together(
-    model: type[SettingsModel], *, rows: Mapping[str, str], environ: Mapping[str, str]
+def refuse_bad_changes(
+    model: type[SettingsModel],
+    *,
+    rows: Mapping[str, str],
+    changed_keys: Collection[str],
+    environ: Mapping[str, str],
 ) -> None:
-    """Raise InvalidSetting or SettingsConflict for the first thing wrong in ``rows``: what a form
-    asks before it saves them."""
+    """What a form asks before it saves ``rows``: raise InvalidSetting or SettingsConflict for the
+    first thing wrong with the ``changed_keys``. Rows that were bad before are no obstacle."""
     found = specs(model)
     for spec in found:
-        if spec.key in rows:
+        if spec.key in changed_keys and spec.key in rows:
             _refuse_process_scope(spec)
             parse(spec, rows[spec.key])
-    values, _ = _pick(found, rows, environ)
-    rule = _first_broken(model, values)
-    if rule:
-        raise SettingsConflict(f"{_told(rule, found, values)}.", _keys(rule, found))
+    usable, _ = _usable_rows(found, rows)
+    values, _ = _pick(found, usable, environ)
+    for rule in _broken(model, values):
+        keys = _keys(rule, found)
+        if not set(keys).isdisjoint(changed_keys):
+            raise SettingsConflict(f"{_told(rule, found, values)}.", keys)
 
 
 def check_unknown(
@@ -177,7 +183,7 @@ def after_reload[M: SettingsModel](old: Resolved[M], new: Resolved[M]) -> Resolv
         values[spec.field] = getattr(old.settings, spec.field)
         sources[spec.key] = old.sources[spec.key]
     model = type(new.settings)
-    if _first_broken(model, values):
+    if _broken(model, values):
         return old
     return Resolved(model(**values), sources, new.problems)
 
@@ -222,19 +228,18 @@ def _pick(
     values: dict[str, Any] = {}
     sources: dict[str, Source] = {}
     for spec in found:
+        values[spec.field], sources[spec.key] = spec.default, Source.DEFAULT
+        # Read even where a row wins: that a variable is bad must not wait until the row is gone.
+        if text := environ.get(spec.key):
+            values[spec.field], sources[spec.key] = parse(spec, text), Source.ENVIRONMENT
         if spec.key in rows:
             values[spec.field], sources[spec.key] = parse(spec, rows[spec.key]), Source.RDB
-        elif environ.get(spec.key):
-            text = environ[spec.key]
-            values[spec.field], sources[spec.key] = parse(spec, text), Source.ENVIRONMENT
-        else:
-            values[spec.field], sources[spec.key] = spec.default, Source.DEFAULT
     return values, sources
 
 
-def _first_broken(model: type[SettingsModel], values: Mapping[str, Any]) -> Rule | None:
+def _broken(model: type[SettingsModel], values: Mapping[str, Any]) -> list[Rule]:
     tried = model.model_construct(**values)
-    return next((rule for rule in all_rules(model) if not rule.holds(tried)), None)
+    return [rule for rule in all_rules(model) if not rule.holds(tried)]
 
 
 def _give_up_rows(

@@ -1,0 +1,37 @@
+#!/usr/bin/env python3
+"""Writes what is made of the settings' declarations: the help fixture and the reference pages.
+
+    python scripts/generate_settings.py
+
+The results are checked in; a test holds them equal to what this script writes.
+"""
+
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+sys.path.insert(0, str(ROOT / "src" / "python"))
+
+from scheduler.plugin_api.core_settings import CoreSettings  # noqa: E402
+from scheduler.plugin_api.reference import fixture, reference_page  # noqa: E402
+
+
+def generated() -> dict[Path, str]:
+    """The text of each generated file, by its path below the repository's root."""
+    return {
+        Path("src/python/scheduler/fixtures/scheduler_setting_help.json"): fixture([CoreSettings]),
+        Path("docs/settings.md"): reference_page([CoreSettings], "en"),
+        Path("docs/settings.ja.md"): reference_page([CoreSettings], "ja"),
+    }
+
+
+def main() -> int:
+    for path, text in generated().items():
+        (ROOT / path).parent.mkdir(parents=True, exist_ok=True)
+        (ROOT / path).write_text(text, encoding="utf-8")
+        sys.stdout.write(f"{path}\n")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,1 @@
+"""The read side: objects made for pages, the API and the commands."""
