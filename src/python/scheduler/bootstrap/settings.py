@@ -1,8 +1,7 @@
 """The settings in force in this process: the RDB's rows over the environment over the defaults."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from threading import Lock
-from typing import Any
 
 import structlog
 from django.db import DatabaseError, connection
@@ -12,14 +11,7 @@ from scheduler.domain.errors import DatabaseUnavailable
 from scheduler.models import SchedulerSetting
 from scheduler.plugin_api.core_settings import CoreSettings
 from scheduler.plugin_api.host import PluginHost
-from scheduler.plugin_api.resolution import (
-    Resolved,
-    after_reload,
-    changed,
-    check_unknown,
-    resolve,
-)
-from scheduler.plugin_api.settings import SettingsModel
+from scheduler.plugin_api.resolution import check_unknown, resolve
 from scheduler.runtime.config import RuntimeConfig
 
 log = structlog.get_logger(__name__)
@@ -56,8 +48,10 @@ class SettingsInForce:
         Raises DatabaseUnavailable.
         """
         with self._lock:
-            resolved = self.plugins.configure(rows=_rows(), environ=self._environ)
-            self._take(resolved)
+            for one in self.plugins.configure(rows=_rows(), environ=self._environ):
+                for problem in one.problems:
+                    log.error("setting_in_rdb_unusable", key=problem.key, reason=problem.sentence)
+            self._config = runtime_config(self.core)
 
     def reload(self) -> None:
         """Read the RDB again; settings that need a restart keep their value.
@@ -65,25 +59,14 @@ class SettingsInForce:
         Raises DatabaseUnavailable.
         """
         with self._lock:
-            rows = _rows()
-            merged = [self._merged(model, rows) for model in self.plugins.settings_models]
-            self.plugins.apply(merged)
-            self._take(merged)
-
-    def _merged(self, model: type[SettingsModel], rows: Mapping[str, str]) -> Resolved[Any]:
-        old = self.plugins.resolved(model)
-        new = resolve(model, rows=rows, environ=self._environ)
-        merged = after_reload(old, new)
-        for spec in changed(old, new):
-            applied = not spec.help.restart_needed
-            log.info("setting_changed", key=spec.key, applied=applied)
-        return merged
-
-    def _take(self, resolved: Iterable[Resolved[Any]]) -> None:
-        for one in resolved:
-            for problem in one.problems:
+            told = self.plugins.reload(rows=_rows(), environ=self._environ)
+            for problem in told.problems:
                 log.error("setting_in_rdb_unusable", key=problem.key, reason=problem.sentence)
-        self._config = runtime_config(self.core)
+            for key in told.applied:
+                log.info("setting_changed", key=key)
+            for key in told.waiting:
+                log.warning("setting_waits_for_restart", key=key)
+            self._config = runtime_config(self.core)
 
 
 def runtime_config(settings: CoreSettings) -> RuntimeConfig:

@@ -23,7 +23,7 @@ requirement met the first time also the number of workers.
 """
 
 from collections.abc import Collection, Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from uuid import UUID
 
@@ -108,10 +108,17 @@ def assign(
     workers: Sequence[WorkerSlot],
     now: datetime,
     policies: AssignmentPolicies,
+    *,
+    ahead: Sequence[WorkerSlot] | None = None,
 ) -> Assignments:
-    """Decide about every run of ``runs`` (PENDING, due by now or soon). ``now`` is cluster time."""
+    """Decide about every run of ``runs`` (PENDING, due by now or soon). ``now`` is cluster time.
+
+    ``ahead`` are the same workers with the load of runs not yet due: those places are for runs
+    due later, and are taken from nobody who is due now. None: an empty load.
+    """
     answer = Assignments()
     holders, pool = Holders(active), Pool(workers)
+    later = Pool(ahead if ahead is not None else [replace(w, open_runs=0) for w in workers])
     candidates = [run for run in runs if _is_decidable(run, now)]
     startable = []
     for run in sorted(candidates, key=_order):
@@ -125,7 +132,7 @@ def assign(
     answer.replace.extend(replaced)
     for run in startable:
         if run.run_id not in replaced:
-            _place(run, holders, pool, answer)
+            _place(run, holders, pool if run.due_at <= now else later, answer)
     answer.replace = list(dict.fromkeys(answer.replace))
     return answer
 

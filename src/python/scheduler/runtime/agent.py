@@ -148,7 +148,7 @@ class Agent:
             self._report()
             self._forward_cancels()
             if not self._member.accepting:
-                self._give_back()
+                self._give_back_all()
             self._start_due(now)
             if now >= self._entropy_at and self._member.joined:
                 self._entropy_at = now + self._config().anti_entropy_seconds
@@ -163,11 +163,17 @@ class Agent:
     def _refusal(self, order: StartOrder) -> str:
         if not self._member.accepting:
             return "draining"
-        if order.run_id not in self._orders and self.open_runs() >= self._member.facts.capacity:
+        if order.run_id not in self._orders and self._full(order):
             return "no_capacity"
         if capability_of(order.executor) not in self._member.facts.capabilities:
             return "unknown_executor"
         return ""
+
+    def _full(self, order: StartOrder) -> bool:
+        """Places for what is due, and as many again for what is handed over ahead of time."""
+        ahead = order.start_in_seconds > 0
+        held = sum((item.order.start_in_seconds > 0) == ahead for item in self._orders.values())
+        return held + (0 if ahead else len(self._claimed)) >= self._member.facts.capacity
 
     def _next_wake(self) -> float:
         with self._lock:
@@ -272,10 +278,14 @@ class Agent:
             self._orders[order.run_id] = Handled(order, self._new_token(), at)
 
     def _start_due(self, now: float) -> None:
+        worker_id = self._member.worker_id
         due = self._take_due(now)
+        room = max(0, self._member.facts.capacity - len(self._claimed))
+        due, beyond = due[:room], due[room:]
+        if beyond:
+            self._give_back(beyond)
         if not due:
             return
-        worker_id = self._member.worker_id
         claims = [(item.order.run_id, item.order.assign_seq, item.token) for item in due]
         try:
             won = set(self._store.claim(worker_id, claims, hold_seq=self._member.hold_seq))
@@ -289,14 +299,18 @@ class Agent:
                 log.info("run_claim_lost", run_id=str(item.order.run_id), worker_id=worker_id)
         self._launch([item for item in due if item.order.run_id in won], worker_id)
 
-    def _give_back(self) -> None:
-        """Draining: what was not started here is somebody else's."""
+    def _give_back_all(self) -> None:
         with self._lock:
             items, self._orders = list(self._orders.values()), {}
         if items and self._member.joined:
-            rows = [(item.order.run_id, item.order.assign_seq) for item in items]
-            self._store.give_back(self._member.worker_id, rows)
-            log.info("orders_given_back", count=len(rows), worker_id=self._member.worker_id)
+            self._give_back(items)
+
+    def _give_back(self, items: Sequence[Handled]) -> None:
+        """Orders that are not started here are somebody else's."""
+        rows = [(item.order.run_id, item.order.assign_seq) for item in items]
+        self._store.give_back(self._member.worker_id, rows)
+        self._ring()
+        log.info("orders_given_back", count=len(rows), worker_id=self._member.worker_id)
 
     def _take_due(self, now: float) -> list[Handled]:
         with self._lock:

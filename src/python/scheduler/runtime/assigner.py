@@ -1,13 +1,13 @@
 """Carries out ``domain.assignment``: reads what waits, decides, writes, dispatches."""
 
 from collections.abc import Callable, Sequence
-from datetime import timedelta
+from datetime import datetime, timedelta
 from uuid import UUID
 
 import structlog
 
 from scheduler.domain.assignment import AssignmentPolicies, Assignments, assign, worker_slots
-from scheduler.domain.values import Reason, StartOrder, WorkerView
+from scheduler.domain.values import Reason, RunState, StartOrder, WorkerView
 from scheduler.ports import Clock, LeaderStore, WaitingRow
 from scheduler.runtime.config import RuntimeConfig
 from scheduler.runtime.dispatcher import Dispatcher
@@ -27,8 +27,10 @@ class Assigner:
         dispatcher: Dispatcher,
         clock: Clock,
         config: Callable[[], RuntimeConfig],
+        refuses: Callable[[str], bool],
     ) -> None:
-        self._store, self._dispatcher = store, dispatcher
+        """``refuses(worker_id)``: nobody listened at its address at the last ping."""
+        self._store, self._dispatcher, self._refuses = store, dispatcher, refuses
         self._clock, self._config = clock, config
 
     def tick(self, term: Term, workers: Sequence[WorkerView], *, paused: bool) -> float:
@@ -42,19 +44,36 @@ class Assigner:
         )
         if not rows:
             return IDLE_SECONDS
-        active = self._store.active()
-        answer = assign(
-            rows,
-            active,
-            worker_slots(workers, active, term.command.leader_worker_id),
-            now,
-            AssignmentPolicies(config.skip_late_runs_after_seconds, paused),
-        )
+        answer = self._decide(term, rows, workers, now, paused=paused)
         self._write(term, rows, answer)
         self._dispatch(self._assign(term, answer.assigned), workers)
         return min(
             ((row.due_at - now).total_seconds() for row in rows if row.due_at > now),
             default=IDLE_SECONDS,
+        )
+
+    def _decide(
+        self,
+        term: Term,
+        rows: Sequence[WaitingRow],
+        workers: Sequence[WorkerView],
+        now: datetime,
+        *,
+        paused: bool,
+    ) -> Assignments:
+        active = self._store.active()
+        leader = term.command.leader_worker_id
+        refusing = {w.facts.worker_id for w in workers if self._refuses(w.facts.worker_id)}
+        # Runs handed out before they are due take no place of what is due now.
+        begun = [row for row in active if row.state is RunState.RUNNING or row.due_at <= now]
+        later = [row for row in active if row.state is RunState.ASSIGNED and row.due_at > now]
+        return assign(
+            rows,
+            active,
+            worker_slots(workers, begun, leader, refusing),
+            now,
+            AssignmentPolicies(self._config().skip_late_runs_after_seconds, paused),
+            ahead=worker_slots(workers, later, leader, refusing),
         )
 
     def _write(self, term: Term, rows: Sequence[WaitingRow], answer: Assignments) -> None:

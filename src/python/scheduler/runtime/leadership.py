@@ -241,14 +241,14 @@ class Leadership:
         self._duties.establish(term)
         self._bell.ring("election")
 
-    def _revoke(self, why: str) -> None:
+    def _revoke(self, why: str, *, planned: bool = False) -> None:
         term, self.term = self.term, None
         assert term is not None
         self._duties.revoke()
         self._member.role = Role.WORKER
         self._beats, self._refused = BeatWatch(), False
         self._read_due_at = 0.0
-        log.warning("leadership_revoked", epoch=term.epoch, why=why)
+        (log.info if planned else log.warning)("leadership_revoked", epoch=term.epoch, why=why)
         try:
             self._lock.release(term.command.leader_worker_id)
         except RedisUnavailable as error:
@@ -260,7 +260,7 @@ class Leadership:
             self._cluster.release(term.fence)
         except (StaleEpoch, DatabaseUnavailable) as error:
             log.warning("term_not_released", reason=str(error))
-        self._revoke(why)
+        self._revoke(why, planned=True)
         self._bell.ring("election")
 
     # ---------------------------------------------------------------------------------- lead
@@ -274,12 +274,10 @@ class Leadership:
             self._release(term, self._leave_office)
             return now + RETRY_SECONDS
         try:
-            if now >= self._renew_at:
-                self._renew(term, now)
-            if self._leave_office:
+            view = self._renew(term, now) if now >= self._renew_at else self._view
+            if view is None or view.degrade_requested:
                 return now
-            assert self._view is not None
-            return min(self._renew_at, self._duties.tick(term, self._view, now))
+            return min(self._renew_at, self._duties.tick(term, view, now))
         except StaleEpoch as error:
             self.depose(error)
             return now
@@ -296,7 +294,7 @@ class Leadership:
             return "the worker that leads lost its own lease"
         return ""
 
-    def _renew(self, term: Term, now: float) -> None:
+    def _renew(self, term: Term, now: float) -> ClusterView:
         config, asked_at = self._config(), self._clock.boottime()
         view = self._cluster.renew(term.fence)
         self._clock.observe(view.db_now, asked_at, self._clock.boottime())
@@ -306,6 +304,7 @@ class Leadership:
             self._leave_office = "an operator degraded this leader"
         if now >= self._timeline_at:
             self._watch_timeline(now)
+        return view
 
     def _watch_timeline(self, now: float) -> None:
         timeline, known = self._cluster.timeline(), self._timeline

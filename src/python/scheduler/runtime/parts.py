@@ -123,7 +123,7 @@ class Parts:
             a.cluster,
             a.leader_leases,
             Planner(a.leader, a.clock, config, a.new_uuid),
-            Assigner(a.leader, self.dispatcher, a.clock, config),
+            Assigner(a.leader, self.dispatcher, a.clock, config, self.pinger.refused),
             Reaper(
                 a.leader,
                 a.leader_leases,
