@@ -18,7 +18,7 @@ from zoneinfo import ZoneInfo
 
 from scheduler.domain.errors import InvalidSchedule
 from scheduler.domain.schedules import wording
-from scheduler.domain.schedules.forms import Form
+from scheduler.domain.schedules.forms import Cron, Form
 from scheduler.domain.schedules.spec import KINDS, parse_form, parse_zone, with_anchor
 
 __all__ = ["KINDS", "Schedule", "Window", "parse_schedule", "parse_zone", "with_anchor"]
@@ -93,9 +93,13 @@ def parse_schedule(
     window = window or Window()
     schedule = Schedule(parse_form(spec), parse_zone(timezone), window)
     _check_window(window)
-    if next(schedule.form.instants(schedule.zone, PAST), None) is None and spec["kind"] == "cron":
+    if isinstance(schedule.form, Cron) and _never_fires(schedule):
         raise InvalidSchedule("expression", spec["expression"], "a time that exists in some year")
     return schedule
+
+
+def _never_fires(schedule: Schedule) -> bool:
+    return next(schedule.form.instants(schedule.zone, PAST), None) is None
 
 
 def _check_window(window: Window) -> None:
