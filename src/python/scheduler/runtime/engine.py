@@ -26,7 +26,7 @@ SURVEY_SECONDS = 1.0
 
 @dataclass
 class Engine:
-    """``started`` and ``stopped`` are told of each term (plugins' leader hooks)."""
+    """``changed`` is told of each term that begins, and None when it ends."""
 
     cluster: ClusterStore
     leases: LeaseStore
@@ -40,8 +40,8 @@ class Engine:
     _workers: list[WorkerView] = field(default_factory=list)
     _survey_at: float = 0.0
 
-    def establish(self, term: Term) -> None:
-        self.pinger.establish(term)
+    def establish(self, term: Term, gone: str | None) -> None:
+        self.pinger.establish(term, gone)
         self.dispatcher.establish(term)
         self.planner.establish()
         self.reaper.establish()
@@ -57,6 +57,7 @@ class Engine:
         """Returns when the next tick is due (sooner when the bell rings)."""
         if now >= self._survey_at:
             self._survey(term, view, now)
+        self.reaper.take_back_refused(term)
         planned = self.planner.tick(term)
         assigned = self.assigner.tick(term, self._workers, paused=view.paused)
         reaped = self.reaper.tick(term, now, self._workers)
@@ -71,7 +72,8 @@ class Engine:
         self._workers = self.leases.live()
         self.courier.carry(term, view.config_revision, self._workers)
         self.pinger.watch({w.facts.worker_id: w.facts.grpc_address for w in self._workers})
-        successor = elections.subleader_of(self._workers, term.command.leader_worker_id)
+        standing = [w for w in self._workers if not self.pinger.refused(w.facts.worker_id)]
+        successor = elections.subleader_of(standing, term.command.leader_worker_id)
         if successor != view.subleader_worker_id:
             self.cluster.name_subleader(term.fence, successor)
             log.info("subleader_named", worker_id=successor, epoch=term.epoch)

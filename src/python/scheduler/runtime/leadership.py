@@ -41,7 +41,7 @@ TIMELINE_SECONDS = 5.0
 class Duties(Protocol):
     """What a leader does (``runtime.engine``)."""
 
-    def establish(self, term: Term) -> None: ...
+    def establish(self, term: Term, gone: str | None) -> None: ...
 
     def tick(self, term: Term, view: ClusterView, now: float) -> float: ...
 
@@ -208,7 +208,7 @@ class Leadership:
         # Rights that grow with a term's age count from after the bump, trust from before it.
         term = Term(epoch, term_id, self._member.worker_id, self._clock.boottime(), inherited)
         term.renewed(asked_at, config.trust_seconds, config.trust_margin_seconds)
-        self._establish(term, cause)
+        self._establish(term, cause, view)
         return now
 
     def _mirrored_epoch(self) -> int | None:
@@ -219,7 +219,7 @@ class Leadership:
 
     # ------------------------------------------------------------------ establish and revoke
 
-    def _establish(self, term: Term, cause: Cause) -> None:
+    def _establish(self, term: Term, cause: Cause, before: ClusterView) -> None:
         self.term = term
         self._deposed, self._leave_office = None, ""
         self._renew_at, self._timeline_at, self._timeline = 0.0, 0.0, 0
@@ -238,7 +238,7 @@ class Leadership:
             self._lock.mirror_epoch(term.epoch)
         except RedisUnavailable as error:
             log.warning("leader_lock_unavailable", reason=str(error))
-        self._duties.establish(term)
+        self._duties.establish(term, before.leader_worker_id if cause is Cause.REFUSED else None)
         self._bell.ring("election")
 
     def _revoke(self, why: str, *, planned: bool = False) -> None:

@@ -41,12 +41,15 @@ class Pinger:
         self._nonces: dict[str, int] = {}
         self._replied_at: dict[str, float] = {}
         self._refused: set[str] = set()
+        self._silent: set[str] = set()
 
-    def establish(self, term: Term) -> None:
-        """A term began: forget what an earlier one heard."""
+    def establish(self, term: Term, gone: str | None) -> None:
+        """A term began: forget what an earlier one heard. ``gone`` is the worker whose refusal
+        made this one leader."""
         with self._lock:
             self._term = term
-            self._nonces, self._replied_at, self._refused = {}, {}, set()
+            self._nonces, self._replied_at, self._silent = {}, {}, set()
+            self._refused = {gone} if gone else set()
 
     def revoke(self) -> None:
         """The term ended: no ping leaves any more."""
@@ -90,14 +93,20 @@ class Pinger:
         try:
             reply = self._link.ping(address, term.command, nonce)
         except PeerUnreachable as error:
-            with self._lock:
-                (self._refused.add if error.refused else self._refused.discard)(worker_id)
-            log.info("ping_failed", worker_id=worker_id, address=address, refused=error.refused)
+            self._not_heard(worker_id, error)
             return
         except StaleEpoch as error:
             self._on_stale(error)
             return
         self._heard(term, worker_id, reply)
+
+    def _not_heard(self, worker_id: str, error: PeerUnreachable) -> None:
+        with self._lock:
+            (self._refused.add if error.refused else self._refused.discard)(worker_id)
+            news = worker_id not in self._silent
+            self._silent.add(worker_id)
+        if news:
+            log.warning("worker_unreachable", worker_id=worker_id, reason=str(error))
 
     def _heard(self, term: Term, worker_id: str, reply: PingReply) -> None:
         with self._lock:
@@ -105,3 +114,4 @@ class Pinger:
                 self._nonces[worker_id] = reply.nonce
                 self._replied_at[worker_id] = self._clock.boottime()
                 self._refused.discard(worker_id)
+                self._silent.discard(worker_id)

@@ -124,21 +124,26 @@ class Reaper:
         due_for = (self._clock.now() - row.due_at).total_seconds()
         return min(due_for, row.assigned_age_seconds)
 
-    def _take_back_hanging(self, term: Term, workers: Sequence[WorkerView]) -> None:
-        """Assignments nobody claimed: refused by their worker, or unclaimed for too long."""
+    def take_back_refused(self, term: Term) -> None:
+        """Assignments whose worker said no, or was not there to say anything: at once."""
         refused = self._dispatcher.take_refused()
-        hanging = [(run, seq) for run, seq, _ in refused]
+        self._take_back(term, [(run, seq) for run, seq, _ in refused])
+
+    def _take_back_hanging(self, term: Term, workers: Sequence[WorkerView]) -> None:
+        """Assignments that nobody claimed for too long."""
         rows = self._store.active()
         limit = self._config().reassign_assigned_after_seconds
-        hanging += [
+        hanging = [
             (row.run_id, row.assign_seq)
             for row in rows
             if row.state is RunState.ASSIGNED and self._overdue_seconds(row) > limit
         ]
-        if hanging:
-            for run_id in self._store.unassign(term.fence, hanging, Reason.REASSIGNED):
-                log.warning("run_unassigned", run_id=str(run_id), epoch=term.epoch)
+        self._take_back(term, hanging)
         self._cancel(term, rows, {w.facts.worker_id: w.facts.grpc_address for w in workers})
+
+    def _take_back(self, term: Term, runs: Sequence[tuple[UUID, int]]) -> None:
+        for run_id in self._store.unassign(term.fence, runs, Reason.REASSIGNED) if runs else ():
+            log.warning("run_unassigned", run_id=str(run_id), epoch=term.epoch)
 
     def _cancel(self, term: Term, rows: Sequence[ActiveRow], addresses: dict[str, str]) -> None:
         by_worker: dict[str, list[UUID]] = {}
