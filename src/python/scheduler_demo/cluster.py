@@ -139,7 +139,7 @@ class DemoCluster:
     def make_certificates(self) -> None:
         """Mint development certificates where there are none yet."""
         if not (self.layout.tls / "tls.crt").exists():
-            self.manage("scheduler_dev_certs", "--out", str(self.layout.tls))
+            self.manage("scheduler_dev_certs", "--dir", str(self.layout.tls))
 
     def start_workers(self) -> None:
         """Start the workers side by side; returns when all have joined and one leads."""

@@ -22,6 +22,16 @@ def disconnect() -> None:
 
 def run_noop_now() -> None:
     """Ask for one run of the pulse at once."""
-    from scheduler.requests import run_now
+    from django.utils import timezone
 
-    run_now("pulse", requested_by="demo")
+    from scheduler.models import JobDefinition, RunRequest
+    from scheduler.models.runs import new_id
+
+    i = new_id()
+    RunRequest.objects.create(
+        id=i,
+        definition=JobDefinition.objects.get(name="pulse"),
+        slot_key=f"m:{i}",
+        scheduled_for=timezone.now(),
+        requested_by="demo",
+    )

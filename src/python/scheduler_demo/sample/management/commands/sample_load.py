@@ -7,7 +7,8 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from scheduler.domain.errors import SchedulerError
-from scheduler_demo.sample.jobs import load_burst_jobs, load_jobs, pulse_jobs, sample_jobs
+from scheduler_demo.sample.jobs import pulse_jobs, sample_jobs
+from scheduler_demo.sample.loading import load_burst_jobs, load_jobs
 
 
 class Command(BaseCommand):
