@@ -28,6 +28,7 @@ def definition(**changes):
         "revision": 3,
         "schedule": MINUTELY,
         "planned_until": NOW - seconds(60),
+        "misfire_policy": MisfirePolicy.SKIP,
     }
     return PlannableDefinition(**(facts | changes))
 

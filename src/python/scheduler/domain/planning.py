@@ -70,7 +70,7 @@ class PlannableDefinition:
     schedule: Schedule
     planned_until: datetime
     enabled: bool = True
-    misfire_policy: MisfirePolicy = MisfirePolicy.SKIP
+    misfire_policy: MisfirePolicy = MisfirePolicy.RUN_ONCE
     skip_late_after_seconds: float = 300.0
     edited_at: datetime | None = None
     """When an edit that is not planned yet was asked for."""
