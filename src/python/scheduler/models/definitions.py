@@ -9,6 +9,8 @@ from django.db.models import Q
 from django.db.models.functions import Now
 from django.utils.timezone import now
 
+from scheduler.domain.errors import InvalidSchedule
+from scheduler.domain.schedules import Window, parse_schedule, parse_zone
 from scheduler.models.choices import ConcurrencyPolicy, Isolation, MisfirePolicy, one_of
 
 
@@ -176,14 +178,25 @@ class JobDefinition(models.Model):
 
     def clean(self) -> None:
         """Raises ValidationError naming each field that holds something unusable."""
-        problems: dict[str, str] = {}
+        problems = self._problems_of_schedule()
         if self.executor == "management_command" and not self.command_name:
             problems["command_name"] = "Name the management command to run."
-        if self.starts_at and self.ends_at and self.starts_at >= self.ends_at:
-            problems["ends_at"] = "The end must be later than the start."
+        if self.starts_at and self.ends_at and self.ends_at < self.starts_at:
+            problems["ends_at"] = "The end must not be before the start."
         problems |= _problems_of_json(self.default_args_json, self.required_labels)
         if problems:
             raise ValidationError(problems)
+
+    def _problems_of_schedule(self) -> dict[str, str]:
+        try:
+            if self.schedule is None:
+                parse_zone(self.timezone)
+            else:
+                parse_schedule(self.schedule, self.timezone, Window(self.starts_at, self.ends_at))
+        except InvalidSchedule as error:
+            field = error.field if error.field == "timezone" else "schedule"
+            return {field: str(error)}
+        return {}
 
 
 def _problems_of_json(args: Any, labels: Any) -> dict[str, str]:

@@ -40,7 +40,8 @@ BUMP = Statement("""
     RETURNING c.epoch
 """)
 RENEW = Statement(f"""
-    UPDATE scheduler_cluster AS c SET leader_seen_at = clock_timestamp(), backend_pid = pg_backend_pid()
+    UPDATE scheduler_cluster AS c
+    SET leader_seen_at = clock_timestamp(), backend_pid = pg_backend_pid()
     WHERE {_HELD} RETURNING {_VIEW}
 """)
 RELEASE = Statement(f"""

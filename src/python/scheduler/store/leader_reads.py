@@ -10,6 +10,9 @@ from scheduler.store.orders import ORDER_COLUMNS, ORDER_JOINS, order_of
 from scheduler.store.sessions import Closing, Row
 from scheduler.store.statements import Statement
 
+NEVER = {"kind": "once", "at": "2000-01-01T00:00:00+00:00"}
+"""Read where a definition runs by hand only (then it is not enabled either)."""
+
 NOT_LIVE = """
     NOT EXISTS (SELECT 1 FROM scheduler_worker_lease AS l
                 WHERE l.worker_id = r.worker_id AND l.state = 'LIVE')
@@ -17,8 +20,8 @@ NOT_LIVE = """
 
 DUE_DEFINITIONS = Statement("""
     SELECT d.id, d.name, d.revision, d.schedule::text, d.timezone, d.planned_until, d.next_fire_at,
-           d.enabled AND d.deleted_at IS NULL, d.misfire_policy, d.skip_late_after_seconds,
-           d.starts_at, d.ends_at, d.edited_at
+           d.enabled AND d.deleted_at IS NULL AND d.schedule IS NOT NULL, d.misfire_policy,
+           d.skip_late_after_seconds, d.starts_at, d.ends_at, d.edited_at
     FROM scheduler_job_definition AS d
     WHERE d.next_fire_at IS NOT NULL AND d.next_fire_at <= %(until)s
     ORDER BY d.next_fire_at, d.id LIMIT %(limit)s
@@ -101,7 +104,7 @@ def _definition(row: Row) -> DefinitionRow:
         definition_id=row[0],
         name=row[1],
         revision=row[2],
-        schedule=json_of(row[3]) or {},
+        schedule=json_of(row[3]) or NEVER,
         timezone=row[4],
         planned_until=time_of(row[5]),
         next_fire_at=time_of(row[6]),

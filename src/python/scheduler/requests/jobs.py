@@ -1,0 +1,151 @@
+"""Definitions as people change them: checked, recorded, and planned anew by the leader.
+
+A change of when a job runs takes effect at the instant it is saved: planned runs that have not
+started and that the new schedule lacks go, and no slot before that instant is made up. A change
+of anything else takes effect with the next assignment.
+"""
+
+from datetime import datetime
+from typing import Any
+
+from django.core.exceptions import ValidationError
+from django.db import transaction
+from django.db.models import F
+
+from scheduler.domain.errors import JobNotFound
+from scheduler.domain.schedules import with_anchor
+from scheduler.models import JobDefinition, RunRequest
+from scheduler.requests.recording import Ring, rdb_now, record, tell
+
+WHEN_FIELDS = frozenset({"schedule", "timezone", "starts_at", "ends_at", "calendar", "enabled"})
+"""A change of one of these changes which slots there are."""
+
+EDITABLE_FIELDS = frozenset(
+    field.name
+    for field in JobDefinition._meta.concrete_fields
+    if field.editable and field.name not in {"id", "name"}
+)
+
+
+def find_job(name: str) -> JobDefinition:
+    """The definition of this name that is not deleted. Raises JobNotFound with the nearest."""
+    found = JobDefinition.objects.filter(name=name, deleted_at=None).first()
+    if found is None:
+        known = JobDefinition.objects.filter(deleted_at=None).values_list("name", flat=True)
+        raise JobNotFound(name, known[:10_000])
+    return found
+
+
+def save_definition(
+    name: str, *, by: str, ring: Ring | None = None, **fields: Any
+) -> JobDefinition:
+    """Make the definition ``name``, or change the given fields of the one that exists.
+
+    ``fields`` are those of JobDefinition; an interval without an anchor keeps the one it has, or
+    starts now. Raises django's ValidationError, by field, and then nothing has changed. Saving
+    what is there already changes nothing and is not recorded.
+    """
+    _refuse_unknown(fields)
+    with transaction.atomic():
+        now = rdb_now()
+        definition = _locked(name)
+        if definition is None:
+            return _create(name, fields, now, by, ring)
+        return _change(definition, fields, now, by, ring)
+
+
+def set_enabled(name: str, enabled: bool, *, by: str, ring: Ring | None = None) -> JobDefinition:
+    """Let a job's schedule run, or stop it; its history and runs under way stay as they are."""
+    find_job(name)
+    return save_definition(name, by=by, ring=ring, enabled=enabled)
+
+
+def delete_definition(name: str, *, by: str, ring: Ring | None = None) -> None:
+    """Delete a job; its history is kept and its name is free again. Raises JobNotFound.
+
+    Planned runs that have not started go; those under way end as they would."""
+    with transaction.atomic():
+        definition = find_job(name)
+        now = rdb_now()
+        JobDefinition.objects.filter(pk=definition.pk).update(
+            deleted_at=now, updated_at=now, revision=F("revision") + 1, **_planned_anew(now)
+        )
+        RunRequest.objects.filter(definition=definition, handled_at=None).update(handled_at=now)
+        record("job_deleted", name, by)
+        tell(ring, "leader")
+
+
+def release_quarantine(name: str, *, by: str, ring: Ring | None = None) -> bool:
+    """Let a quarantined job run again. False when it was not quarantined."""
+    with transaction.atomic():
+        definition = find_job(name)
+        if definition.quarantined_at is None:
+            return False
+        JobDefinition.objects.filter(pk=definition.pk).update(quarantined_at=None)
+        record("job_released", name, by)
+        tell(ring, "leader")
+    return True
+
+
+def _refuse_unknown(fields: dict[str, Any]) -> None:
+    unknown = sorted(fields.keys() - EDITABLE_FIELDS)
+    if unknown:
+        allowed = ", ".join(sorted(EDITABLE_FIELDS))
+        raise ValidationError(f"A job has no field {unknown[0]!r}; allowed: {allowed}.")
+
+
+def _locked(name: str) -> JobDefinition | None:
+    rows = JobDefinition.objects.filter(name=name, deleted_at=None)
+    return rows.select_for_update(no_key=True).first()
+
+
+def _create(
+    name: str, fields: dict[str, Any], now: datetime, by: str, ring: Ring | None
+) -> JobDefinition:
+    definition = JobDefinition(
+        name=name,
+        **_anchored(fields, None, now),
+        schedule_since=now,
+        planned_until=now,
+        edited_at=now,
+        next_fire_at=now,
+        created_at=now,
+        updated_at=now,
+    )
+    definition.full_clean()
+    definition.save(force_insert=True)
+    record("job_created", name, by)
+    tell(ring, "leader")
+    return definition
+
+
+def _change(
+    definition: JobDefinition, fields: dict[str, Any], now: datetime, by: str, ring: Ring | None
+) -> JobDefinition:
+    wanted = _anchored(fields, definition.schedule, now)
+    changed = {key: value for key, value in wanted.items() if getattr(definition, key) != value}
+    if not changed:
+        return definition
+    changed |= {"updated_at": now, "revision": definition.revision + 1}
+    if changed.keys() & WHEN_FIELDS:
+        changed |= _planned_anew(now)
+    for key, value in changed.items():
+        setattr(definition, key, value)
+    definition.full_clean()
+    definition.save(update_fields=list(changed))
+    record("job_changed", definition.name, by, fields=sorted(changed.keys() & wanted.keys()))
+    tell(ring, "leader")
+    return definition
+
+
+def _planned_anew(now: datetime) -> dict[str, datetime]:
+    return {"edited_at": now, "next_fire_at": now, "schedule_since": now}
+
+
+def _anchored(fields: dict[str, Any], old: dict[str, Any] | None, now: datetime) -> dict[str, Any]:
+    spec = fields.get("schedule")
+    if not isinstance(spec, dict):
+        return fields
+    if old is not None and spec == {key: old[key] for key in old if key != "anchor"}:
+        return {**fields, "schedule": old}
+    return {**fields, "schedule": with_anchor(spec, now)}

@@ -1,0 +1,83 @@
+"""Runs as people ask for them: now, again, or no longer."""
+
+from typing import Any
+from uuid import UUID
+
+from django.db import transaction
+
+from scheduler.domain.errors import InvalidArgs, JobNotFound, RunNotFound
+from scheduler.models import JobRun, JobRunDetail, RunRequest
+from scheduler.models.choices import RequestKind
+from scheduler.models.runs import new_id
+from scheduler.requests.jobs import find_job
+from scheduler.requests.recording import Ring, rdb_now, record, tell
+
+
+def request_run(name: str, args: Any = None, *, by: str, ring: Ring | None = None) -> RunRequest:
+    """Ask for one run of a job now, also of a disabled one; the leader makes the row.
+
+    ``args`` is a list of arguments or an object of options; None means the job's own. Raises
+    JobNotFound, InvalidArgs."""
+    if args is not None and not isinstance(args, list | dict):
+        raise InvalidArgs(name, f"{type(args).__name__} given", "a JSON list or a JSON object")
+    with transaction.atomic():
+        request = _request(RequestKind.RUN_NOW, find_job(name).pk, args, by)
+        record("run_requested", name, by, request=str(request.id))
+        tell(ring, "leader")
+    return request
+
+
+def request_rerun(run_id: UUID, *, by: str, ring: Ring | None = None) -> RunRequest:
+    """Ask for a new run of the same job with the same arguments. Raises RunNotFound, JobNotFound
+    (the job was deleted)."""
+    with transaction.atomic():
+        run = find_run(run_id)
+        if run.definition.deleted_at is not None:
+            raise JobNotFound(run.definition.name)
+        args = JobRunDetail.objects.filter(run_id=run_id).values_list("args", flat=True).first()
+        request = _request(RequestKind.RERUN, run.definition_id, args, by, rerun_of=run_id)
+        record("rerun_requested", run.definition.name, by, run=str(run_id))
+        tell(ring, "leader")
+    return request
+
+
+def request_cancel(run_id: UUID, *, by: str, ring: Ring | None = None) -> bool:
+    """Ask for the end of a run. False when it has ended, or was asked before. RunNotFound.
+
+    A run that waits is canceled at once by the leader; one that runs when its worker has ended
+    its processes, and if it succeeds first, it has succeeded."""
+    with transaction.atomic():
+        run = find_run(run_id)
+        asked = JobRun.objects.filter(pk=run_id, finished_at=None, cancel_requested_at=None).update(
+            cancel_requested_at=rdb_now()
+        )
+        if not asked:
+            return False
+        record("cancel_requested", run.definition.name, by, run=str(run_id))
+        tell(ring, "leader")
+    return True
+
+
+def find_run(run_id: UUID) -> JobRun:
+    """The run with its definition. Raises RunNotFound."""
+    run = JobRun.objects.select_related("definition").filter(pk=run_id).first()
+    if run is None:
+        raise RunNotFound(run_id)
+    return run
+
+
+def _request(
+    kind: RequestKind, definition_id: int, args: Any, by: str, rerun_of: UUID | None = None
+) -> RunRequest:
+    now, request = rdb_now(), new_id()
+    return RunRequest.objects.create(
+        id=request,
+        kind=kind,
+        definition_id=definition_id,
+        slot_key=f"m:{request}",
+        scheduled_for=now,
+        args=args,
+        rerun_of=rerun_of,
+        requested_by=by,
+        requested_at=now,
+    )
