@@ -35,8 +35,10 @@ _OPTIONS: tuple[tuple[str, Any], ...] = (
     ("grpc.min_reconnect_backoff_ms", 100),
     ("grpc.max_reconnect_backoff_ms", 1000),
     # A line that the network swallowed is replaced within five seconds, not when TCP gives up.
+    # The ping's own limit decides (it is a minute, if not set); keepalive's alone does nothing.
     ("grpc.keepalive_time_ms", 2000),
     ("grpc.keepalive_timeout_ms", 3000),
+    ("grpc.http2.ping_timeout_ms", 3000),
     ("grpc.keepalive_permit_without_calls", 1),
     ("grpc.http2.max_pings_without_data", 0),
     # Each address has its own connection: closing one worker's line touches no other.
