@@ -17,7 +17,8 @@ from typing import Annotated, Any, ClassVar, Literal, Self, Union, get_args, get
 from annotated_types import Ge, Le
 from pydantic import BeforeValidator, Field, SecretStr, model_validator
 from pydantic.fields import FieldInfo
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic_settings import BaseSettings
+from pydantic_settings import SettingsConfigDict as SettingsConfigDict
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,99 @@
+"""The guide's code runs as it stands in docs/plugins.md, and the guide names every hook."""
+
+import re
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+from uuid import UUID
+
+import pytest
+
+from scheduler.plugin_api.host import PluginHost
+from scheduler.plugin_api.loading import KNOWN_HOOKS
+from scheduler.plugin_api.values import JobSketch, LaunchSite, RunState, RunTransition, StartOrder
+
+DOCS = Path(__file__).parents[2] / "docs"
+GUIDE = (DOCS / "plugins.md").read_text(encoding="utf-8")
+BLOCKS = re.findall(r"^```python\n(.*?)^```", GUIDE, re.DOTALL | re.MULTILINE)
+NOON = datetime(2026, 1, 2, 3, tzinfo=UTC)
+
+
+@pytest.fixture
+def namespace() -> dict[str, Any]:
+    """What the guide's code defines, all of it run in order."""
+    found: dict[str, Any] = {"__name__": "guide"}
+    for block in BLOCKS:
+        exec(compile(block, "docs/plugins.md", "exec"), found)
+    return found
+
+
+@pytest.fixture
+def host(namespace: dict[str, Any]) -> PluginHost:
+    host = PluginHost.load(["report"], {"report": lambda: namespace["ReportPlugin"]})
+    host.configure(rows={}, environ={"SCHEDULER_REPORT_KEEP_LAST": "2"})
+    return host
+
+
+def failed(number: int) -> RunTransition:
+    return RunTransition(
+        run_id=UUID(int=number),
+        definition_id=1,
+        job_name="nightly",
+        attempt=1,
+        old=RunState.RUNNING,
+        new=RunState.FAILED,
+        reason="EXIT_CODE",
+        worker_id="w-1",
+        at=NOON,
+    )
+
+
+def test_the_guide_holds_a_plugin_and_its_test():
+    assert len(BLOCKS) == 2
+
+
+def test_the_plugin_of_the_guide_launches_its_command(host):
+    order = StartOrder(
+        run_id=UUID(int=7),
+        assign_seq=1,
+        start_in_seconds=0,
+        definition_id=1,
+        job_name="sales",
+        attempt=1,
+        orphan_count=0,
+        slot_key="t:x",
+        scheduled_for=NOON,
+        executor="report",
+        command="sales",
+    )
+    spec = host.prepare(order, LaunchSite("w-1", "/logs/7"))
+    assert spec.argv == ("make_report", "sales")
+    assert spec.env == {"REPORT_FOR": "2026-01-02T03:00:00+00:00"}
+    assert "name" in (host.validate_job("report", JobSketch("sales", "", None, "fork")) or "")
+
+
+def test_the_plugin_of_the_guide_takes_a_batch_twice_without_harm(host):
+    batch = [failed(1), failed(2)]
+    assert host.deliver("report", batch)
+    assert host.deliver("report", batch)
+    (result,) = host.health()
+    assert result.report.summary == "2 runs have failed."
+
+
+def test_the_plugin_of_the_guide_obeys_its_setting(host):
+    assert host.deliver("report", [failed(number) for number in range(5)])
+    assert [one.run_id.int for one in host.plugins[1].failures] == [3, 4]
+
+
+@pytest.mark.parametrize("page", ["plugins.md", "plugins.ja.md"])
+@pytest.mark.parametrize("hook", KNOWN_HOOKS)
+def test_every_hook_has_its_place_in_the_guide(page, hook):
+    assert hook in (DOCS / page).read_text(encoding="utf-8")
+
+
+def test_the_sentences_that_the_guide_quotes_are_those_that_come(namespace):
+    quoted = re.search(r"^Plugin 'reprot'.*$", GUIDE, re.MULTILINE)
+    assert quoted
+    offered = {"report": lambda: None, "some_installed_plugin": lambda: None}
+    with pytest.raises(Exception, match=re.escape(quoted[0])):
+        PluginHost.load(["reprot"], offered)
