@@ -34,25 +34,12 @@ from scheduler.ports import ProcessHost, Spool, WorkerStore
 from scheduler.runtime import outcomes
 from scheduler.runtime.config import RuntimeConfig
 from scheduler.runtime.member import Member
+from scheduler.runtime.orders import Handled, OrderBook
 
 log = structlog.get_logger(__name__)
 
 RETRY_SECONDS = 0.5
 """Between tries while the RDB is away."""
-
-
-class Handled:
-    """An order from its receipt until its result is on its way.
-
-    ``token`` is made once: a claim whose answer was lost is asked again under the same token,
-    and the RDB knows it.
-    """
-
-    __slots__ = ("at", "log_ref", "order", "token")
-
-    def __init__(self, order: StartOrder, token: UUID, at: float) -> None:
-        self.order, self.token, self.at = order, token, at
-        self.log_ref = ""
 
 
 class Agent:
@@ -80,7 +67,7 @@ class Agent:
         self._config, self._prepare = config, prepare
         self._new_token, self._random, self._wake = new_token, random, wake
         self._lock = Lock()
-        self._orders: dict[UUID, Handled] = {}
+        self._orders = OrderBook()
         self._cancels: set[UUID] = set()
         self._events: deque[ProcessEvent] = deque()
         self._claimed: dict[UUID, Handled] = {}
@@ -94,13 +81,13 @@ class Agent:
     def offer(self, orders: Sequence[StartOrder], now: float) -> list[tuple[UUID, str]]:
         """Take orders received at ``now``; returns those refused, with a code. Idempotent."""
         refused = []
-        with self._lock:
-            for order in orders:
-                code = self._refusal(order)
-                if code:
-                    refused.append((order.run_id, code))
-                elif order.run_id not in self._claimed:
-                    self._take(order, now + order.start_in_seconds)
+        for order in orders:
+            code = self._refusal(order)
+            if code:
+                refused.append((order.run_id, code))
+            elif order.run_id not in self._claimed:
+                at = now + order.start_in_seconds
+                self._orders.put(Handled(order, self._new_token(), at))
         self._wake.set()
         return refused
 
@@ -119,8 +106,7 @@ class Agent:
 
     def abandon(self) -> None:
         """The lease is over: drop what was not claimed. What runs is being killed."""
-        with self._lock:
-            self._orders.clear()
+        self._orders.take_all()
 
     def check_now(self) -> None:
         """Compare with the RDB at the next tick (the bell rang, or an order may be lost)."""
@@ -158,7 +144,7 @@ class Agent:
             self._spool_results()
             self._retry_at = now + RETRY_SECONDS
             return self._retry_at
-        return self._next_wake()
+        return self._next_wake(now)
 
     def _refusal(self, order: StartOrder) -> str:
         if not self._member.accepting:
@@ -172,13 +158,21 @@ class Agent:
     def _full(self, order: StartOrder) -> bool:
         """Places for what is due, and as many again for what is handed over ahead of time."""
         ahead = order.start_in_seconds > 0
-        held = sum((item.order.start_in_seconds > 0) == ahead for item in self._orders.values())
-        return held + (0 if ahead else len(self._claimed)) >= self._member.facts.capacity
+        held = self._orders.count(ahead=ahead) + (0 if ahead else len(self._claimed))
+        return held >= self._member.facts.capacity
 
-    def _next_wake(self) -> float:
-        with self._lock:
-            due = min((o.at for o in self._orders.values()), default=self._entropy_at)
-        return min(due, self._entropy_at)
+    def _may_start(self, now: float) -> bool:
+        """No process is started that the lease would end at once."""
+        grace = self._config().kill_grace_seconds
+        return self._member.joined and not self._member.deadline.must_terminate(now, grace)
+
+    def _next_wake(self, now: float) -> float:
+        due_at = self._orders.next_at()
+        if due_at is None:
+            return self._entropy_at
+        if not self._may_start(now):
+            due_at = max(due_at, now + RETRY_SECONDS)
+        return min(due_at, self._entropy_at)
 
     # ---------------------------------------------------------------------------------- ends
 
@@ -266,20 +260,16 @@ class Agent:
     def _forward_cancels(self) -> None:
         with self._lock:
             cancels, self._cancels = self._cancels, set()
-            for run_id in cancels:
-                self._orders.pop(run_id, None)
+        self._orders.discard(cancels)
         running = [run_id for run_id in cancels if run_id in self._claimed]
         if running:
             self._host.cancel(running)
 
-    def _take(self, order: StartOrder, at: float) -> None:
-        held = self._orders.get(order.run_id)
-        if held is None or held.order.assign_seq < order.assign_seq:
-            self._orders[order.run_id] = Handled(order, self._new_token(), at)
-
     def _start_due(self, now: float) -> None:
         worker_id = self._member.worker_id
-        due = self._take_due(now)
+        if not self._may_start(now):
+            return
+        due = self._orders.take_due(now, self._config().batch_size)
         room = max(0, self._member.facts.capacity - len(self._claimed))
         due, beyond = due[:room], due[room:]
         if beyond:
@@ -290,7 +280,7 @@ class Agent:
         try:
             won = set(self._store.claim(worker_id, claims, hold_seq=self._member.hold_seq))
         except DatabaseUnavailable:
-            self._put_back(due, now + RETRY_SECONDS)
+            self._orders.put_back(due, now + RETRY_SECONDS)
             raise
         for item in due:
             if item.order.run_id in won:
@@ -300,8 +290,7 @@ class Agent:
         self._launch([item for item in due if item.order.run_id in won], worker_id)
 
     def _give_back_all(self) -> None:
-        with self._lock:
-            items, self._orders = list(self._orders.values()), {}
+        items = self._orders.take_all()
         if items and self._member.joined:
             self._give_back(items)
 
@@ -311,23 +300,6 @@ class Agent:
         self._store.give_back(self._member.worker_id, rows)
         self._ring()
         log.info("orders_given_back", count=len(rows), worker_id=self._member.worker_id)
-
-    def _take_due(self, now: float) -> list[Handled]:
-        with self._lock:
-            if not self._member.joined:
-                return []
-            ready = [item for item in self._orders.values() if item.at <= now]
-            ready.sort(key=lambda item: item.order.assign_seq)
-            ready = ready[: self._config().batch_size]
-            for item in ready:
-                del self._orders[item.order.run_id]
-        return ready
-
-    def _put_back(self, items: Sequence[Handled], at: float) -> None:
-        with self._lock:
-            for item in items:
-                item.at = at
-                self._orders.setdefault(item.order.run_id, item)
 
     def _launch(self, items: Sequence[Handled], worker_id: str) -> None:
         specs = []

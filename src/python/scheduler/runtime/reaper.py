@@ -130,13 +130,14 @@ class Reaper:
         self._take_back(term, [(run, seq) for run, seq, _ in refused])
 
     def _take_back_hanging(self, term: Term, workers: Sequence[WorkerView]) -> None:
-        """Assignments that nobody claimed for too long."""
+        """Assignments that nobody claimed for too long, or whose worker is not there."""
         rows = self._store.active()
         limit = self._config().reassign_assigned_after_seconds
         hanging = [
             (row.run_id, row.assign_seq)
             for row in rows
-            if row.state is RunState.ASSIGNED and self._overdue_seconds(row) > limit
+            if row.state is RunState.ASSIGNED
+            and (self._overdue_seconds(row) > limit or self._pinger.refused(row.worker_id))
         ]
         self._take_back(term, hanging)
         self._cancel(term, rows, {w.facts.worker_id: w.facts.grpc_address for w in workers})

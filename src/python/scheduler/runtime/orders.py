@@ -1,0 +1,77 @@
+"""The orders of a worker between their receipt and their claim. Safe for threads."""
+
+from collections.abc import Sequence
+from threading import Lock
+from uuid import UUID
+
+from scheduler.domain.values import StartOrder
+
+
+class Handled:
+    """An order from its receipt until its result is on its way; ``at`` is its start (boottime).
+
+    ``token`` is made once: a claim whose answer was lost is asked again under the same token,
+    and the RDB knows it.
+    """
+
+    __slots__ = ("at", "log_ref", "order", "token")
+
+    def __init__(self, order: StartOrder, token: UUID, at: float) -> None:
+        self.order, self.token, self.at = order, token, at
+        self.log_ref = ""
+
+
+class OrderBook:
+    """Orders by run; of two for one run the later assignment counts."""
+
+    def __init__(self) -> None:
+        self._lock = Lock()
+        self._held: dict[UUID, Handled] = {}
+
+    def __len__(self) -> int:
+        return len(self._held)
+
+    def __contains__(self, run_id: UUID) -> bool:
+        return run_id in self._held
+
+    def put(self, item: Handled) -> None:
+        """Take an order, unless a later assignment of the run is here."""
+        with self._lock:
+            held = self._held.get(item.order.run_id)
+            if held is None or held.order.assign_seq < item.order.assign_seq:
+                self._held[item.order.run_id] = item
+
+    def count(self, *, ahead: bool) -> int:
+        """How many were handed over before they were due (``ahead``), or when they were."""
+        with self._lock:
+            return sum((item.order.start_in_seconds > 0) == ahead for item in self._held.values())
+
+    def take_due(self, now: float, limit: int) -> list[Handled]:
+        """Take out what starts by ``now``, in the order of assignment."""
+        with self._lock:
+            ready = [item for item in self._held.values() if item.at <= now]
+            ready.sort(key=lambda item: item.order.assign_seq)
+            for item in ready[:limit]:
+                del self._held[item.order.run_id]
+        return ready[:limit]
+
+    def put_back(self, items: Sequence[Handled], at: float) -> None:
+        """Have taken orders start later, at ``at``."""
+        for item in items:
+            item.at = at
+            self.put(item)
+
+    def take_all(self) -> list[Handled]:
+        with self._lock:
+            items, self._held = list(self._held.values()), {}
+        return items
+
+    def discard(self, runs: set[UUID]) -> None:
+        with self._lock:
+            for run_id in runs:
+                self._held.pop(run_id, None)
+
+    def next_at(self) -> float | None:
+        """When the next order starts (boottime)."""
+        with self._lock:
+            return min((item.at for item in self._held.values()), default=None)
