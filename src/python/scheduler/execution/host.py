@@ -15,6 +15,7 @@ import time
 from collections import deque
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
+from signal import SIGTERM
 from threading import Lock, RLock
 from uuid import UUID, uuid4
 
@@ -25,11 +26,13 @@ from scheduler.domain.values import (
     ForkServerLost,
     LaunchSpec,
     ProcessEvent,
+    ProcessExited,
     ProcessNotStarted,
     ProcessStarted,
 )
 from scheduler.execution import procfs
 from scheduler.execution.launcher import WARM_MEMORY
+from scheduler.execution.linux import boottime
 from scheduler.execution.strength import KillStrength
 from scheduler.execution.wire import Line, Message, decode_events, encode_spec
 
@@ -77,7 +80,8 @@ class ProcessHost:
         strength: KillStrength | None = None,
         rlimits: Mapping[str, int] | None = None,
     ) -> None:
-        self._mark = uuid4().hex
+        self.mark = uuid4().hex
+        """Stands in the environment of every process that this host started."""
         self._config = {
             "warm_commands": list(warm_commands),
             "strength": strength,
@@ -149,7 +153,14 @@ class ProcessHost:
     def cancel(self, runs: Sequence[UUID]) -> None:
         """TERM to the groups of runs, KILL after each one's grace. Unknown runs are ignored."""
         with self._sending:
+            waiting = {spec.run_id for spec in self._backlog}.intersection(runs)
+            self._backlog = [spec for spec in self._backlog if spec.run_id not in waiting]
+            self._happened.extend(
+                ProcessExited(run_id, None, SIGTERM, boottime(), canceled=True)
+                for run_id in waiting
+            )
             self._tell_server(["cancel", [run_id.hex for run_id in runs]])
+        self._wake()
 
     def set_deadline(self, boottime: float) -> None:
         """The run lease's end, in seconds of CLOCK_BOOTTIME: all runs are dead by then, whatever
@@ -198,11 +209,11 @@ class ProcessHost:
 
     def _start_launcher(self) -> None:
         mine, theirs = _line_pair()
-        changes = _changes(self._mark)
+        changes = _changes(self.mark)
         with theirs:
             config = {
                 **self._config,
-                "marker": self._mark,
+                "marker": self.mark,
                 "launcher_fd": theirs.fileno(),
                 "environ_before": {
                     name: os.environ.get(name) for name in (*changes, *WARM_MEMORY) if name != MARK
@@ -226,7 +237,7 @@ class ProcessHost:
         except subprocess.TimeoutExpired:
             self._launcher_process.kill()
             self._launcher_process.wait()
-        left = procfs.kill_marked(self._mark, SWEEP_SECONDS)
+        left = procfs.kill_marked(self.mark, SWEEP_SECONDS)
         if left:
             log.error("processes_will_not_die", pids=left)
 

@@ -52,6 +52,7 @@ class Launcher:
         self._server: subprocess.Popen[bytes] | None = None
         self._deadline: float | None = None
         self._cleared: float | None = None
+        self._made_at = 0.0
         self._give_up_at: float | None = None
         wanted = config["strength"]
         self._strength = strength.choose(KillStrength(wanted) if wanted else None)
@@ -121,7 +122,7 @@ class Launcher:
                 return
             finally:
                 os.close(line_fd)
-        self._guard = Line(mine)
+        self._guard, self._made_at = Line(mine), linux.boottime()
         self._selector.register(self._guard, selectors.EVENT_READ, self._hear_server)
         self._tell(["spawned", self._server.pid, self._strength])
 
@@ -190,7 +191,9 @@ class Launcher:
 
     def _guard_at(self) -> float | None:
         times = [] if self._give_up_at is None else [self._give_up_at]
-        if self._deadline is not None and self._cleared != self._deadline:
+        # One made after the lease's end refuses to start anything: there is nothing to clear.
+        cleared = self._deadline in (None, self._cleared) or self._deadline <= self._made_at
+        if not cleared:
             times.append(self._deadline)
         return min(times) + GUARD_SLACK_SECONDS if times else None
 
