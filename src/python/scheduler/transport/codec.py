@@ -26,6 +26,8 @@ SUPPORTED_VERSIONS = frozenset({1})
 _EPOCH_START = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
 
+_to_json = json.JSONEncoder(separators=(",", ":")).encode
+
 
 class Unsupported(SchedulerError):
     """A message asks for what this version does not know; ``wire_code`` travels to the caller."""
@@ -101,7 +103,7 @@ def order_to(order: StartOrder) -> wire.StartOrder:
         scheduled_for_unix_us=(order.scheduled_for - _EPOCH_START) // _MICROSECOND,
         executor=order.executor,
         command=order.command,
-        args_json=json.dumps(order.args, separators=(",", ":")),
+        args_json=_to_json(order.args),
         isolation=order.isolation,
         timeout_seconds=order.timeout_seconds,
         kill_grace_seconds=order.kill_grace_seconds,

@@ -45,7 +45,8 @@ class CannotListen(SchedulerError):
 
 
 class WorkerServer:
-    """Serves a WorkerService until stopped. One server, one start.
+    """Serves a WorkerService until stopped, or until it is forgotten: gRPC ends a server that
+    nobody holds any more. One server, one start.
 
     ``tls`` None means plaintext (SCHEDULER_GRPC_INSECURE=1): anybody who reaches the port may give
     commands, and the log says so. New certificate files hold for the next handshake.
