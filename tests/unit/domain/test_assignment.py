@@ -1,5 +1,7 @@
 """Which worker gets which run, and why the others wait."""
 
+from typing import Any
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -11,7 +13,7 @@ from tests.unit.domain.builders import NOW, Active, Waiting, run_id, seconds, wo
 
 
 def place(worker_id="w-1", **changes):
-    facts = {
+    facts: dict[str, Any] = {
         "queues": frozenset({"default"}),
         "labels": {},
         "capabilities": frozenset({"executor:management_command"}),

@@ -10,7 +10,6 @@ from scheduler.domain.elections import (
     ElectionTimings,
     Observation,
     Trust,
-    check_timings,
     flaps_after,
     hold_off_seconds,
     next_epoch,
@@ -19,7 +18,6 @@ from scheduler.domain.elections import (
     subleader_of,
     successors,
 )
-from scheduler.domain.errors import InvalidSetting
 from scheduler.domain.values import DesiredMode, LeaseState
 from tests.unit.domain.builders import NOW, cluster_view, seconds, worker_view
 
@@ -250,17 +248,3 @@ def test_a_late_answer_never_shortens_trust():
     trust = Trust.since(100.0, 4.0, 1.0)
     assert trust.renewed(99.0, 4.0, 1.0) == trust
     assert trust.renewed(101.0, 4.0, 1.0).until == 104.0
-
-
-def test_default_timings_are_calm():
-    check_timings(renew_every=1.0, trust=4.0, stale=TIMINGS.leader_stale_seconds)
-
-
-def test_a_trust_of_two_renewals_is_refused():
-    with pytest.raises(InvalidSetting, match="leader trust seconds is 2"):
-        check_timings(renew_every=1.0, trust=2.0, stale=4.0)
-
-
-def test_acting_on_silence_while_the_leader_trusts_itself_is_refused():
-    with pytest.raises(InvalidSetting, match="leader stale seconds is 3"):
-        check_timings(renew_every=1.0, trust=4.0, stale=3.0)

@@ -1,6 +1,7 @@
 """Every schedule form: its instants, its spec, its words, its bounds."""
 
 from datetime import UTC, datetime, timedelta
+from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -208,7 +209,7 @@ def test_the_calendar_ends_with_the_year_9999():
 
 # ------------------------------------------------------------------------------------ round trip
 
-SPECS = [
+SPECS: list[dict[str, Any]] = [
     {"kind": "every_minutes", "minutes": 5},
     {"kind": "hourly", "minute": 15},
     {"kind": "daily", "at": "09:00"},

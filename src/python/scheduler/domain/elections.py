@@ -26,7 +26,6 @@ from dataclasses import dataclass
 from enum import StrEnum
 from math import inf
 
-from scheduler.domain.errors import InvalidSetting
 from scheduler.domain.values import ClusterView, DesiredMode, LeaseState, WorkerView
 
 HEALTHY_TERM_SECONDS = 60.0
@@ -46,18 +45,6 @@ class ElectionTimings:
     rank_step_seconds: float = 1.0
     """How much longer each further worker in the order of succession waits."""
     look_again_seconds: float = 0.25
-
-
-def check_timings(*, renew_every: float, trust: float, stale: float) -> None:
-    """Raise InvalidSetting unless a healthy leader is safe from a take-over (all in seconds).
-
-    Two renewals in a row may fail before trust ends, and nobody acts on silence while the
-    leader still trusts itself.
-    """
-    if trust < 3 * renew_every:
-        raise InvalidSetting("leader trust seconds", trust, f"{3 * renew_every} or more")
-    if stale < trust:
-        raise InvalidSetting("leader stale seconds", stale, f"{trust} (the trust) or more")
 
 
 # ------------------------------------------------------------------------------------ succession

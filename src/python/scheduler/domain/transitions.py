@@ -8,9 +8,10 @@
        +----------+-> SKIPPED
        +----------+-> CANCELED
 
-The promise: finished is final, and nobody reaches RUNNING but through an assignment. The store
-asks this table when it builds a statement; the statement's own WHERE then names the state it
-expects, so that the row count, not this table, says who won a race.
+The promise: finished is final, and nobody reaches RUNNING but through an assignment. What may be
+announced to plugins, and what an auditor holds against the recorded changes, comes from this
+table. Each of the store's statements names in its WHERE the state it expects, so that the row
+count, not this table, says who won a race.
 """
 
 from scheduler.domain.errors import IllegalTransition
