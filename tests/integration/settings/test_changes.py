@@ -30,7 +30,7 @@ TOKEN = "SCHEDULER_EVENTS_API_TOKEN"
 
 
 def change(changes: dict[str, str | None]) -> int:
-    return change_settings(changes, actor="hanako", models=MODELS, environ={})
+    return change_settings(changes, by="hanako", models=MODELS, environ={})
 
 
 def view(key: str, environ: dict[str, str] | None = None) -> SettingView:
@@ -56,7 +56,7 @@ def test_a_change_is_stored_recorded_and_announced():
 def test_each_change_raises_the_revision():
     first, second = change({BATCH: "30"}), change({BATCH: "31"})
     assert second == first + 1
-    assert request_reload(actor="taro") == second + 1
+    assert request_reload(by="taro") == second + 1
     assert read_setting_rows() == {BATCH: "31"}
 
 

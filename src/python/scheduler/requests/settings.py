@@ -8,17 +8,19 @@ from django.db import transaction
 from django.db.models import F
 from django.db.models.functions import Now
 
-from scheduler.models import AdminActionLog, Cluster, ConfigReloadRequest, SchedulerSetting
+from scheduler.models import Cluster, ConfigReloadRequest, SchedulerSetting
 from scheduler.plugin_api.resolution import UnknownSettings, refuse_bad_changes
 from scheduler.plugin_api.settings import SettingsModel, specs
+from scheduler.requests.recording import Ring, record, tell
 
 
 def change_settings(
     changes: Mapping[str, str | None],
     *,
-    actor: str,
+    by: str,
     models: Iterable[type[SettingsModel]],
     environ: Mapping[str, str] | None = None,
+    ring: Ring | None = None,
 ) -> int:
     """Set (text) or unset (None) settings in the RDB, all or none, and ask for a reload.
 
@@ -36,17 +38,20 @@ def change_settings(
         given = os.environ if environ is None else environ
         for model in groups:
             refuse_bad_changes(model, rows=kept, changed_keys=changes.keys(), environ=given)
-        _write(changes, actor)
-        _announce(revision, changes, actor)
+        _write(changes, by)
+        for key, value in sorted(changes.items()):
+            action = "setting_unset" if value is None else "setting_changed"
+            record(action, key, by, revision=revision)
+        _announce(revision, changes, by, ring)
     return revision
 
 
-def request_reload(*, actor: str) -> int:
+def request_reload(*, by: str, ring: Ring | None = None) -> int:
     """Ask all workers to read their settings again; returns the revision they acknowledge."""
     with transaction.atomic():
         revision = _next_revision()
-        ConfigReloadRequest.objects.create(revision=revision, requested_by=actor, keys=[])
-        AdminActionLog.objects.create(actor=actor, action="reload_requested", target=str(revision))
+        record("reload_requested", revision, by)
+        _announce(revision, (), by, ring)
     return revision
 
 
@@ -70,23 +75,15 @@ def _next_revision() -> int:
     return Cluster.objects.values_list("config_revision", flat=True).get(id=1)
 
 
-def _write(changes: Mapping[str, str | None], actor: str) -> None:
+def _write(changes: Mapping[str, str | None], by: str) -> None:
     SchedulerSetting.objects.filter(key__in=[k for k, v in changes.items() if v is None]).delete()
     for key, value in changes.items():
         if value is not None:
             SchedulerSetting.objects.update_or_create(
-                key=key, defaults={"value": value, "updated_by": actor, "updated_at": Now()}
+                key=key, defaults={"value": value, "updated_by": by, "updated_at": Now()}
             )
 
 
-def _announce(revision: int, changes: Mapping[str, str | None], actor: str) -> None:
-    ConfigReloadRequest.objects.create(revision=revision, requested_by=actor, keys=sorted(changes))
-    AdminActionLog.objects.bulk_create(
-        AdminActionLog(
-            actor=actor,
-            action="setting_unset" if value is None else "setting_changed",
-            target=key,
-            detail={"revision": revision},
-        )
-        for key, value in sorted(changes.items())
-    )
+def _announce(revision: int, keys: Iterable[str], by: str, ring: Ring | None) -> None:
+    ConfigReloadRequest.objects.create(revision=revision, requested_by=by, keys=sorted(keys))
+    tell(ring, "leader")
