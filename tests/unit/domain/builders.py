@@ -5,6 +5,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
+from scheduler.domain.assignment import AssignmentPolicies, WorkerSlot, assign
 from scheduler.domain.planning import slot_key
 from scheduler.domain.values import (
     ClusterView,
@@ -108,3 +109,22 @@ class Active:
     state: RunState = RunState.RUNNING
     worker_id: str = "w-1"
     cancel_requested: bool = False
+
+
+def place(worker_id="w-1", **changes):
+    facts: dict[str, Any] = {
+        "queues": frozenset({"default"}),
+        "labels": {},
+        "capabilities": frozenset({"executor:management_command"}),
+        "capacity": 4,
+        "open_runs": 0,
+    }
+    return WorkerSlot(worker_id, **(facts | changes))
+
+
+def decide(runs, workers, active=(), now=NOW, **policies):
+    return assign(runs, list(active), workers, now, AssignmentPolicies(**policies))
+
+
+def waiting(number, **changes):
+    return Waiting(run_id=run_id(number), definition_id=number, **changes)
