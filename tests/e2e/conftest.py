@@ -17,9 +17,8 @@ JOBS = [
         "sample_long",
         every(2),
         default_args_json=["--seconds", "3"],
-        max_attempts=3,
+        max_attempts=5,
         backoff_seconds=0.2,
-        kill_grace_seconds=1.0,
     ),
 ]
 

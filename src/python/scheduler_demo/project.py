@@ -22,16 +22,12 @@ def disconnect() -> None:
 
 def run_noop_now() -> None:
     """Ask for one run of the pulse at once."""
-    from django.utils import timezone
+    from scheduler.coordination.bell import RedisBell
+    from scheduler.coordination.connection import RedisConnection
+    from scheduler.requests import request_run
 
-    from scheduler.models import JobDefinition, RunRequest
-    from scheduler.models.runs import new_id
-
-    i = new_id()
-    RunRequest.objects.create(
-        id=i,
-        definition=JobDefinition.objects.get(name="pulse"),
-        slot_key=f"m:{i}",
-        scheduled_for=timezone.now(),
-        requested_by="demo",
-    )
+    redis = RedisConnection(os.environ["SCHEDULER_REDIS_URL"])
+    try:
+        request_run("pulse", by="demo", ring=RedisBell(redis).ring)
+    finally:
+        redis.close()

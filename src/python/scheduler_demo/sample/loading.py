@@ -3,26 +3,40 @@
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from django.utils import timezone
-
-from scheduler.domain.schedules import with_anchor
 from scheduler.models import JobDefinition
-from scheduler_demo.sample.jobs import burst_jobs
+from scheduler.requests import save_definition, set_enabled
+from scheduler_demo.sample.jobs import BURST_PREFIX, burst_jobs, pulse_jobs, sample_jobs
+
+_BY = "demo"
+
+
+def load_sample_jobs(which: str = "all", burst: int = 0) -> int:
+    """Load all samples, or the pulse only; and have exactly ``burst`` burst jobs enabled.
+
+    Returns how many definitions were made or changed."""
+    made = load_jobs(sample_jobs() if which == "all" else pulse_jobs())
+    return made + load_jobs(burst_jobs(burst)) + _enable_burst(burst)
 
 
 def load_jobs(jobs: Iterable[Mapping[str, Any]]) -> int:
     """Make the definitions whose names are not taken; returns how many were made.
 
-    Raises a SchedulerError for a definition that is refused."""
+    Raises django's ValidationError for a definition that is refused."""
     taken = set(JobDefinition.objects.filter(deleted_at=None).values_list("name", flat=True))
-    missing = [job for job in jobs if job["name"] not in taken]
+    missing = [dict(job) for job in jobs if job["name"] not in taken]
     for job in missing:
-        j = dict(job)
-        j["schedule"] = j["schedule"] and with_anchor(j["schedule"], timezone.now())
-        JobDefinition.objects.create(**j)
+        save_definition(job.pop("name"), by=_BY, **job)
     return len(missing)
 
 
-def load_burst_jobs(count: int) -> int:
-    """Have exactly ``count`` burst jobs enabled; returns how many were made or changed."""
-    return load_jobs(burst_jobs(count))
+def _enable_burst(count: int) -> int:
+    wanted = {job["name"] for job in burst_jobs(count)}
+    known = JobDefinition.objects.filter(deleted_at=None, name__startswith=BURST_PREFIX)
+    changes = [
+        (name, name in wanted)
+        for name, enabled in known.values_list("name", "enabled")
+        if enabled != (name in wanted)
+    ]
+    for name, enabled in changes:
+        set_enabled(name, enabled, by=_BY)
+    return len(changes)

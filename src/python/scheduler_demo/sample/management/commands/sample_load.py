@@ -4,11 +4,10 @@ import json
 from pathlib import Path
 from typing import Any
 
+from django.core.exceptions import ValidationError
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
-from scheduler.domain.errors import SchedulerError
-from scheduler_demo.sample.jobs import pulse_jobs, sample_jobs
-from scheduler_demo.sample.loading import load_burst_jobs, load_jobs
+from scheduler_demo.sample.loading import load_jobs, load_sample_jobs
 
 
 class Command(BaseCommand):
@@ -19,20 +18,28 @@ class Command(BaseCommand):
             "--jobs", choices=("all", "pulse"), default="all", help="which samples (default: all)"
         )
         parser.add_argument(
-            "--burst", type=int, default=0, metavar="N", help="N jobs due at second 30"
+            "--burst",
+            type=int,
+            default=0,
+            metavar="N",
+            help="have N jobs that are all due at second 30 of each minute (default: 0)",
         )
         parser.add_argument(
-            "--file", type=Path, help="load the definitions of this JSON file (a list) instead"
+            "--file",
+            type=Path,
+            metavar="JSON",
+            help="load the definitions of this file (a list of objects) instead",
         )
 
     def handle(self, *args: Any, **options: Any) -> None:
         """Raises CommandError (exit code 2) for a definition that is refused."""
         try:
-            if options["file"]:
-                made = load_jobs(json.loads(options["file"].read_text()))
-            else:
-                made = load_jobs(sample_jobs() if options["jobs"] == "all" else pulse_jobs())
-                made += load_burst_jobs(options["burst"])
-        except SchedulerError as error:
-            raise CommandError(str(error), returncode=2) from None
+            made = self._load(options)
+        except ValidationError as error:
+            raise CommandError("; ".join(error.messages), returncode=2) from None
         self.stdout.write(f"{made} definitions loaded")
+
+    def _load(self, options: dict[str, Any]) -> int:
+        if options["file"]:
+            return load_jobs(json.loads(options["file"].read_text()))
+        return load_sample_jobs(options["jobs"], options["burst"])
