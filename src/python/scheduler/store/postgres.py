@@ -3,6 +3,7 @@
 import contextlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from time import sleep
 from typing import Any
 
 import psycopg
@@ -14,6 +15,7 @@ from scheduler.store.sessions import Row, Session
 from scheduler.store.statements import Batches, Statement
 
 _DEADLOCK_TRIES = 5
+_DEADLOCK_PAUSE_SECONDS = 0.05
 _NAME_BYTES = 63
 
 
@@ -109,6 +111,8 @@ class PostgresSession:
             except (psycopg.errors.DeadlockDetected, psycopg.errors.SerializationFailure):
                 if not tries_left:
                     raise
+                # The other side must get its lock first, else we meet again.
+                sleep(_DEADLOCK_PAUSE_SECONDS)
         raise AssertionError("the loop returns or raises")
 
     def _execute(self, text: str, params: dict[str, Any]) -> list[Row]:
