@@ -333,10 +333,10 @@ class LockBeater:
         term, config = self._leadership.term, self._config()
         if term is not None and term.trusted(now):
             try:
-                held = self._lock.renew(
-                    term.command.leader_worker_id, term.epoch, config.lock_ttl_seconds
-                )
-                if not held:
+                me = term.command.leader_worker_id
+                held = self._lock.renew(me, term.epoch, config.lock_ttl_seconds)
+                # A contender took the free lock; only one of a newer epoch may keep it.
+                if not held and not self._lock.replace(me, term.epoch, config.lock_ttl_seconds):
                     self._leadership.look_now()
                 self._away = False
             except RedisUnavailable as error:

@@ -1,0 +1,233 @@
+"""The worker's hands: claim before start, report after end, nothing lost in between."""
+
+import signal
+from uuid import uuid4
+
+import pytest
+
+from scheduler.domain.values import (
+    DesiredMode,
+    ForkServerLost,
+    ProcessExited,
+    ProcessNotStarted,
+    Reason,
+    RunState,
+)
+from scheduler.ports import MyRow
+from tests.unit.runtime.worlds import OneWorker, again, order
+
+
+@pytest.fixture
+def worker() -> OneWorker:
+    return OneWorker()
+
+
+def exited(run_id, code=0, **more):
+    return ProcessExited(run_id, code, None, 0.0, **more)
+
+
+def test_a_run_starts_only_after_its_claim(worker):
+    mine, taken = order(), order()
+    worker.offer(mine, taken)
+    del worker.store.claimable[taken.run_id]
+    worker.tick()
+    assert [spec.run_id for spec in worker.host.launched] == [mine.run_id]
+
+
+def test_an_order_handed_over_ahead_starts_at_its_time_and_not_before(worker):
+    later = order(start_in=5.0)
+    worker.offer(later)
+    assert worker.tick(4.9) == pytest.approx(1005.0)
+    assert worker.host.launched == []
+    worker.tick(0.2)
+    assert [spec.run_id for spec in worker.host.launched] == [later.run_id]
+
+
+def test_the_same_order_twice_starts_one_process(worker):
+    once = order()
+    worker.offer(once)
+    worker.agent.offer([once], worker.clock.at)
+    worker.tick()
+    worker.agent.offer([once], worker.clock.at)
+    worker.tick()
+    assert len(worker.host.launched) == 1
+
+
+def test_of_two_assignments_of_a_run_the_later_is_claimed(worker):
+    newer = order(assign_seq=2)
+    worker.offer(newer)
+    worker.agent.offer([again(newer, assign_seq=1)], worker.clock.at)
+    worker.tick()
+    assert [spec.run_id for spec in worker.host.launched] == [newer.run_id]
+
+
+def test_a_claim_whose_answer_was_lost_is_asked_again_under_the_same_token(worker):
+    run = order()
+    worker.offer(run)
+    worker.store.lose_answer = True
+    worker.tick()
+    assert worker.host.launched == []
+    worker.tick(1.0)
+    assert [spec.run_id for spec in worker.host.launched] == [run.run_id]
+
+
+def test_a_full_worker_refuses_what_is_due_and_takes_what_comes_later():
+    worker = OneWorker(capacity=1)
+    first, second, later = order(), order(), order(start_in=3.0)
+    assert worker.offer(first) == []
+    assert worker.offer(second) == [(second.run_id, "no_capacity")]
+    assert worker.offer(later) == []
+
+
+def test_what_comes_due_on_a_full_worker_is_given_back():
+    worker = OneWorker(capacity=1)
+    first, later = order(), order(start_in=3.0)
+    worker.offer(first, later)
+    worker.tick()
+    worker.tick(3.0)
+    assert worker.store.given_back == [later.run_id]
+
+
+def test_a_draining_worker_refuses_orders_and_gives_back_what_it_has(worker):
+    worker.offer(held := order(start_in=60.0))
+    worker.member.desired = DesiredMode.DRAINING
+    worker.tick()
+    assert worker.store.given_back == [held.run_id]
+    assert worker.offer(late := order()) == [(late.run_id, "draining")]
+
+
+def test_nothing_is_started_that_the_lease_would_end_at_once(worker):
+    worker.clock.at = worker.member.deadline.at - 1.0
+    worker.offer(order())
+    due_at = worker.tick()
+    assert worker.host.launched == []
+    assert due_at > worker.clock.at
+
+
+@pytest.mark.parametrize(
+    ("event", "state", "reason"),
+    [
+        ({"code": 0}, RunState.SUCCEEDED, None),
+        ({"code": 0, "canceled": True}, RunState.SUCCEEDED, None),
+        ({"code": 3}, RunState.FAILED, Reason.EXIT_CODE),
+        ({"code": 1, "timed_out": True}, RunState.TIMED_OUT, Reason.TIMEOUT),
+        ({"code": 1, "canceled": True}, RunState.CANCELED, Reason.CANCELED_BY_REQUEST),
+        ({"code": 1, "lease_lost": True}, RunState.ORPHANED, Reason.LEASE_LOST),
+    ],
+)
+def test_the_end_of_a_process_becomes_the_run_s_result(worker, event, state, reason):
+    worker.offer(run := order())
+    worker.tick()
+    worker.agent.happened([exited(run.run_id, **event)])
+    worker.tick()
+    (result,) = worker.store.finished
+    assert (result.state, result.reason) == (state, reason)
+    assert result.claim_token == worker.store.tokens[run.run_id]
+    assert result.log_ref == f"/logs/{run.run_id}.log"
+
+
+def test_a_run_killed_by_a_signal_says_which(worker):
+    worker.offer(run := order())
+    worker.tick()
+    worker.agent.happened([ProcessExited(run.run_id, None, signal.SIGSEGV, 0.0)])
+    worker.tick()
+    (result,) = worker.store.finished
+    assert (result.reason, result.error) == (Reason.KILLED_BY_SIGNAL, "killed by signal 11")
+
+
+def test_runs_of_a_lost_fork_server_are_orphaned_and_tried_again(worker):
+    worker.offer(run := order())
+    worker.tick()
+    worker.agent.happened([ForkServerLost((run.run_id,))])
+    worker.tick()
+    (result,) = worker.store.finished
+    assert (result.state, result.retry_delay_seconds) == (RunState.ORPHANED, 0.0)
+
+
+def test_a_process_that_could_not_start_fails_with_the_sentence_why(worker):
+    worker.offer(run := order())
+    worker.tick()
+    worker.agent.happened([ProcessNotStarted(run.run_id, "no such command")])
+    worker.tick()
+    (result,) = worker.store.finished
+    assert (result.reason, result.error) == (Reason.START_FAILED, "no such command")
+
+
+def test_results_wait_on_disk_while_the_rdb_is_away_and_are_written_once(worker):
+    worker.offer(run := order())
+    worker.tick()
+    worker.store.away = True
+    worker.agent.happened([exited(run.run_id)])
+    worker.tick()
+    assert [kept.run_id for kept in worker.spool.kept] == [run.run_id]
+    assert not worker.agent.idle()
+    worker.store.away = False
+    worker.tick(1.0)
+    worker.tick(1.0)
+    assert [result.run_id for result in worker.store.finished] == [run.run_id]
+    assert worker.spool.kept == []
+    assert worker.agent.idle()
+
+
+def test_a_cancel_reaches_the_process_of_a_run_and_drops_an_order_not_started(worker):
+    running, waiting = order(), order(start_in=60.0)
+    worker.offer(running, waiting)
+    worker.tick()
+    stranger = uuid4()
+    known = worker.agent.cancel([running.run_id, waiting.run_id, stranger])
+    worker.tick()
+    assert set(known) == {running.run_id, waiting.run_id}
+    assert worker.host.canceled == [running.run_id]
+    worker.tick(61.0)
+    assert len(worker.host.launched) == 1
+
+
+def test_a_running_row_without_a_process_is_finished_as_never_started_and_tried_again(worker):
+    run_id, token = uuid4(), uuid4()
+    worker.store.rows = [worker.running_row(run_id, token)]
+    worker.agent.check_now()
+    worker.tick()
+    worker.tick()
+    (result,) = worker.store.finished
+    assert (result.state, result.reason) == (RunState.FAILED, Reason.NEVER_STARTED)
+    assert (result.claim_token, result.retry_delay_seconds) == (token, 0.0)
+
+
+def test_a_process_without_its_claim_is_killed(worker):
+    worker.offer(run := order())
+    worker.tick()
+    worker.store.rows = []
+    worker.agent.check_now()
+    worker.tick()
+    assert worker.host.canceled == [run.run_id]
+
+
+def test_an_order_whose_command_was_lost_is_found_in_the_rdb(worker):
+    lost = order()
+    worker.store.claimable[lost.run_id] = lost.assign_seq
+    worker.store.orders_in_rdb = [lost]
+    worker.store.rows = [MyRow(lost.run_id, RunState.ASSIGNED, 1, None, cancel_requested=False)]
+    worker.agent.check_now()
+    worker.tick()
+    worker.tick()
+    assert [spec.run_id for spec in worker.host.launched] == [lost.run_id]
+
+
+def test_a_cancel_whose_command_was_lost_is_found_in_the_rdb(worker):
+    worker.offer(run := order())
+    worker.tick()
+    token = worker.store.tokens[run.run_id]
+    worker.store.rows = [MyRow(run.run_id, RunState.RUNNING, 1, token, cancel_requested=True)]
+    worker.agent.check_now()
+    worker.tick()
+    worker.tick()
+    assert worker.host.canceled == [run.run_id]
+
+
+def test_the_leader_is_told_when_runs_end(worker):
+    worker.offer(run := order())
+    worker.tick()
+    worker.bell.rung.clear()
+    worker.agent.happened([exited(run.run_id)])
+    worker.tick()
+    assert worker.bell.rung == ["leader"]

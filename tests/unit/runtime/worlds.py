@@ -1,0 +1,269 @@
+"""Small fakes for one worker's parts: each records, and fails when told to."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from random import Random
+from threading import Event
+from uuid import UUID, uuid4
+
+from scheduler.domain.errors import DatabaseUnavailable
+from scheduler.domain.values import (
+    DesiredMode,
+    LaunchSpec,
+    LeaseAnswer,
+    ProcessEvent,
+    RunResult,
+    RunState,
+    StartOrder,
+    WorkerFacts,
+)
+from scheduler.ports import MyRow
+from scheduler.runtime.agent import Agent
+from scheduler.runtime.config import RuntimeConfig
+from scheduler.runtime.lease import LeaseKeeper
+from scheduler.runtime.member import Member
+
+NOON = datetime(2026, 11, 23, 12, 0, tzinfo=UTC)
+
+
+class FakeClock:
+    """Boottime that moves when told; cluster time follows it from NOON."""
+
+    def __init__(self) -> None:
+        self.at = 1000.0
+
+    def boottime(self) -> float:
+        return self.at
+
+    def now(self) -> datetime:
+        return NOON + timedelta(seconds=self.at - 1000.0)
+
+    def observe(self, db_now: datetime, asked_at: float, answered_at: float) -> None:
+        """Time is right already."""
+
+
+class FakeHost:
+    """Keeps what was asked; ``end`` makes the event that a process's end would."""
+
+    def __init__(self) -> None:
+        self.launched: list[LaunchSpec] = []
+        self.canceled: list[UUID] = []
+        self.deadlines: list[float] = []
+        self.alive: set[UUID] = set()
+
+    def launch(self, specs: Sequence[LaunchSpec]) -> None:
+        self.launched.extend(specs)
+        self.alive.update(spec.run_id for spec in specs)
+
+    def cancel(self, runs: Sequence[UUID]) -> None:
+        self.canceled.extend(runs)
+
+    def set_deadline(self, boottime: float) -> None:
+        self.deadlines.append(boottime)
+
+    def events(self, timeout_seconds: float) -> list[ProcessEvent]:
+        return []
+
+    def running(self) -> frozenset[UUID]:
+        return frozenset(self.alive)
+
+    def stop(self, grace_seconds: float) -> None:
+        self.alive.clear()
+
+
+class FakeSpool:
+    def __init__(self) -> None:
+        self.kept: list[RunResult] = []
+
+    def append(self, results: Sequence[RunResult]) -> None:
+        self.kept.extend(results)
+
+    def pending(self) -> list[RunResult]:
+        return list(self.kept)
+
+    def acknowledge(self, claim_tokens: Sequence[UUID]) -> None:
+        self.kept = [result for result in self.kept if result.claim_token not in claim_tokens]
+
+
+class FakeWorkerStore:
+    """Claims what is in ``claimable``; ``away`` makes every call fail; ``lose_answer`` makes the
+    next claim happen and its answer get lost."""
+
+    def __init__(self) -> None:
+        self.claimable: dict[UUID, int] = {}
+        self.tokens: dict[UUID, UUID] = {}
+        self.finished: list[RunResult] = []
+        self.given_back: list[UUID] = []
+        self.rows: list[MyRow] | None = None
+        """What the RDB says is mine; None: what was claimed."""
+        self.orders_in_rdb: list[StartOrder] = []
+        self.away = False
+        self.lose_answer = False
+
+    def orders(self, worker_id: str, runs: Sequence[UUID]) -> list[StartOrder]:
+        return [order for order in self.orders_in_rdb if order.run_id in runs]
+
+    def claim(
+        self, worker_id: str, claims: Sequence[tuple[UUID, int, UUID]], *, hold_seq: int
+    ) -> list[UUID]:
+        self._answer()
+        won = []
+        for run_id, assign_seq, token in claims:
+            if self.claimable.get(run_id) == assign_seq:
+                del self.claimable[run_id]
+                self.tokens[run_id] = token
+            if self.tokens.get(run_id) == token:
+                won.append(run_id)
+        if self.lose_answer:
+            self.lose_answer = False
+            raise DatabaseUnavailable("test", "the answer was lost")
+        return won
+
+    def finish(self, worker_id: str, results: Sequence[RunResult]) -> list[UUID]:
+        self._answer()
+        self.finished.extend(results)
+        return [result.run_id for result in results]
+
+    def give_back(self, worker_id: str, runs: Sequence[tuple[UUID, int]]) -> list[UUID]:
+        self._answer()
+        self.given_back.extend(run_id for run_id, _ in runs)
+        return [run_id for run_id, _ in runs]
+
+    def mine(self, worker_id: str) -> list[MyRow]:
+        self._answer()
+        if self.rows is not None:
+            return self.rows
+        return [
+            MyRow(run, RunState.RUNNING, 1, token, cancel_requested=False)
+            for run, token in self.tokens.items()
+        ]
+
+    def _answer(self) -> None:
+        if self.away:
+            raise DatabaseUnavailable("test", "away")
+
+
+class FakeLeases:
+    def __init__(self) -> None:
+        self.registered: list[str] = []
+        self.left: list[str] = []
+        self.away = False
+        self.live = True
+        self.desired = DesiredMode.ACTIVE
+        self.config_revision = 0
+
+    def register(self, facts: WorkerFacts) -> LeaseAnswer:
+        self._check()
+        self.registered.append(facts.worker_id)
+        return self._answer()
+
+    def renew(self, worker_id: str, *, open_runs: int) -> LeaseAnswer | None:
+        self._check()
+        return self._answer() if self.live else None
+
+    def leave(self, worker_id: str) -> None:
+        self.left.append(worker_id)
+
+    def _check(self) -> None:
+        if self.away:
+            raise DatabaseUnavailable("test", "away")
+
+    def _answer(self) -> LeaseAnswer:
+        return LeaseAnswer(1, self.desired, 0, self.config_revision, NOON)
+
+
+class SilentBell:
+    def __init__(self) -> None:
+        self.rung: list[str] = []
+
+    def ring(self, topic: str) -> bool:
+        self.rung.append(topic)
+        return True
+
+
+def facts(worker_id: str = "w-1", *, capacity: int = 2) -> WorkerFacts:
+    return WorkerFacts(
+        worker_id=worker_id,
+        node_id="node-1",
+        hostname="host",
+        pid=1,
+        grpc_address="127.0.0.1:50051",
+        queues=("default",),
+        labels={},
+        capacity=capacity,
+        lease_seconds=30.0,
+        margin_seconds=13.0,
+        protocol_version=1,
+        capabilities=("executor:management_command",),
+        software_version="0",
+    )
+
+
+def order(assign_seq: int = 1, *, start_in: float = 0.0, run_id: UUID | None = None) -> StartOrder:
+    return StartOrder(
+        run_id=run_id or uuid4(),
+        assign_seq=assign_seq,
+        start_in_seconds=start_in,
+        definition_id=1,
+        job_name="job",
+        attempt=1,
+        orphan_count=0,
+        slot_key="t:2026-11-23T12:00:00Z",
+        scheduled_for=NOON,
+        executor="management_command",
+        command="noop",
+    )
+
+
+class OneWorker:
+    """A member with its agent and lease keeper, joined, on a fake clock."""
+
+    def __init__(self, *, capacity: int = 2) -> None:
+        self.clock, self.host, self.spool = FakeClock(), FakeHost(), FakeSpool()
+        self.store, self.leases, self.bell = FakeWorkerStore(), FakeLeases(), SilentBell()
+        names = iter(f"w-{number}" for number in range(2, 100))
+        self.member = Member(facts(capacity=capacity), lambda: next(names))
+        self.config = RuntimeConfig()
+        self.agent = Agent(
+            self.member,
+            self.store,
+            self.host,
+            self.spool,
+            lambda: self.config,
+            self._prepare,
+            uuid4,
+            Random(1),
+            Event(),
+            lambda: self.bell.ring("leader"),
+        )
+        self.lease = LeaseKeeper(
+            self.member,
+            self.leases,
+            self.host,
+            self.clock,
+            self.bell,
+            lambda: self.config,
+            self.agent.abandon,
+        )
+        self.lease.tick(self.clock.at)
+
+    def offer(self, *orders: StartOrder) -> list[tuple[UUID, str]]:
+        """Orders whose rows say ASSIGNED, offered to the agent."""
+        for each in orders:
+            self.store.claimable[each.run_id] = each.assign_seq
+        return self.agent.offer(orders, self.clock.at)
+
+    def tick(self, seconds: float = 0.0) -> float:
+        self.clock.at += seconds
+        return self.agent.tick(self.clock.at)
+
+    def running_row(self, run_id: UUID, token: UUID) -> MyRow:
+        return MyRow(run_id, RunState.RUNNING, 1, token, cancel_requested=False)
+
+    def _prepare(self, given: StartOrder, worker_id: str) -> LaunchSpec:
+        return LaunchSpec(given.run_id, ("noop",), {}, f"/logs/{given.run_id}.log")
+
+
+def again(given: StartOrder, assign_seq: int) -> StartOrder:
+    return replace(given, assign_seq=assign_seq)
