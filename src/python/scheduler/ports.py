@@ -23,6 +23,7 @@ from scheduler.domain.values import (
     Reason,
     RunResult,
     RunState,
+    RunTransition,
     StartOrder,
     WorkerFacts,
     WorkerView,
@@ -300,6 +301,28 @@ class WorkerStore(Protocol):
         """ASSIGNED -> PENDING for (run_id, assign_seq) that I will not start (drain)."""
 
     def mine(self, worker_id: str) -> list[MyRow]: ...
+
+
+@dataclass(frozen=True, slots=True)
+class OutboxBatch:
+    """Transitions in the order of their commits for each run; ``place`` is where they end, for
+    ``Outbox.taken`` only."""
+
+    transitions: tuple[RunTransition, ...]
+    place: tuple[int, int, int]
+
+
+class Outbox(Protocol):
+    """The transitions that plugins declared, and how far each of its readers has come."""
+
+    def unread(self, reader: str, limit: int) -> OutboxBatch:
+        """What was committed and ``reader`` has not taken yet; the same again until it has."""
+
+    def taken(self, fence: Fence, reader: str, place: tuple[int, int, int]) -> None:
+        """``reader`` has taken all up to ``place``. Raises StaleEpoch."""
+
+    def forget(self, fence: Fence, readers: Sequence[str]) -> int:
+        """Delete what all of ``readers`` have taken; returns how many. Raises StaleEpoch."""
 
 
 # --------------------------------------------------------------------------------------- Redis

@@ -215,6 +215,24 @@ class RunResult:
 
 
 @dataclass(frozen=True, slots=True)
+class RunTransition:
+    """One change of a run's state, as it was committed. ``at`` is aware UTC.
+
+    ``(run_id, old, new, at)`` identifies it: the same one may be delivered more than once.
+    """
+
+    run_id: UUID
+    definition_id: int
+    job_name: str
+    attempt: int
+    old: RunState
+    new: RunState
+    reason: str
+    worker_id: str | None
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
 class WorkerFacts:
     """What a worker says of itself when it registers; unchanging for its life."""
 

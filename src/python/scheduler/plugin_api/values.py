@@ -2,12 +2,10 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
 from enum import StrEnum
 from typing import Any, Protocol, runtime_checkable
-from uuid import UUID
 
-from scheduler.domain.values import LaunchSpec, RunState, StartOrder
+from scheduler.domain.values import LaunchSpec, RunState, RunTransition, StartOrder
 
 __all__ = [
     "Executor",
@@ -21,24 +19,6 @@ __all__ = [
     "RunTransition",
     "StartOrder",
 ]
-
-
-@dataclass(frozen=True, slots=True)
-class RunTransition:
-    """One change of a run's state, as it was committed. ``at`` is aware UTC.
-
-    ``(run_id, old, new, at)`` identifies it: the same one may be delivered more than once.
-    """
-
-    run_id: UUID
-    definition_id: int
-    job_name: str
-    attempt: int
-    old: RunState
-    new: RunState
-    reason: str
-    worker_id: str | None
-    at: datetime
 
 
 @dataclass(frozen=True, slots=True)
