@@ -15,7 +15,8 @@ from django.db.models import F
 from scheduler.domain.errors import JobNotFound
 from scheduler.domain.schedules import with_anchor
 from scheduler.models import JobDefinition, RunRequest
-from scheduler.requests.recording import Ring, rdb_now, record, tell
+from scheduler.requests.recording import Ring, record, tell
+from scheduler.store.clock import rdb_now
 
 WHEN_FIELDS = frozenset({"schedule", "timezone", "starts_at", "ends_at", "calendar", "enabled"})
 """A change of one of these changes which slots there are."""

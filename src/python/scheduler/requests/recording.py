@@ -1,7 +1,6 @@
 """What every request has in common: one record of who asked for what, and a ring of the bell."""
 
 from collections.abc import Callable
-from datetime import UTC, datetime
 from functools import partial
 from typing import Any
 
@@ -30,13 +29,3 @@ def tell(ring: Ring | None, *topics: str) -> None:
     if ring is not None:
         for topic in topics:
             transaction.on_commit(partial(ring, topic))
-
-
-def rdb_now() -> datetime:
-    """The RDB's clock, which is the cluster's (on SQLite this machine's)."""
-    if connection.vendor != "postgresql":
-        return datetime.now(UTC)
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT clock_timestamp()")
-        now: datetime = cursor.fetchone()[0]
-    return now.astimezone(UTC)

@@ -10,7 +10,8 @@ from scheduler.models import JobRun, JobRunDetail, RunRequest
 from scheduler.models.choices import RequestKind
 from scheduler.models.runs import new_id
 from scheduler.requests.jobs import find_job
-from scheduler.requests.recording import Ring, rdb_now, record, tell
+from scheduler.requests.recording import Ring, record, tell
+from scheduler.store.clock import rdb_now
 
 
 def request_run(name: str, args: Any = None, *, by: str, ring: Ring | None = None) -> RunRequest:
