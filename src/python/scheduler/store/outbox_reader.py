@@ -4,8 +4,9 @@ Ids are given out before commits, so "all with an id above the last one I read" 
 transaction that was slow to commit. A reader therefore goes by windows of transaction ids
 ``[xid_low, xid_high)`` whose upper end lies at or below ``pg_snapshot_xmin``: every transaction in
 such a window has ended, and nothing can be added to it. Within a window it goes by row id, which
-for one run rises with its transitions: the row lock of the run lets the second insert only after the
-first has committed. A later window holds later transitions of the run for the same reason.
+for one run rises with its transitions: the row lock of the run lets the second insert only after
+the first has committed. A later window holds later transitions of the run for the same reason.
+(So one long write transaction, anywhere on the PostgreSQL server, holds up what is told.)
 
 SQLite has one writer at a time: there all rows have xid 0 and the window is ``[0, 1)``.
 """
