@@ -15,6 +15,7 @@ from uuid_utils.compat import uuid7
 
 import scheduler
 from scheduler.bootstrap.checks import require_certificates, require_database, require_redis
+from scheduler.bootstrap.feeds import plugin_feeds
 from scheduler.bootstrap.runlogs import RunLogs
 from scheduler.bootstrap.salvage import Salvager
 from scheduler.bootstrap.settings import SettingsInForce
@@ -96,16 +97,17 @@ class WorkerProcess:
         database = database_from_settings(
             django_settings.DATABASES["default"], worker_id=facts.worker_id
         )
+        told = settings.plugins.declared_transitions()
         link = GrpcWorkerLink(tls)
         undo.callback(link.close)
         adapters = Adapters(
             clock=clock,
             cluster=undo.enter_context(SqlClusterStore(database)),
-            leader=undo.enter_context(SqlLeaderStore(database)),
+            leader=undo.enter_context(SqlLeaderStore(database, declared_transitions=told)),
             leader_leases=undo.enter_context(SqlLeaseStore(database, purpose="leader")),
             leases=undo.enter_context(SqlLeaseStore(database)),
             config_leases=undo.enter_context(SqlLeaseStore(database)),
-            runs=undo.enter_context(SqlWorkerStore(database)),
+            runs=undo.enter_context(SqlWorkerStore(database, declared_transitions=told)),
             lock=RedisLeaderLock(redis),
             presence=RedisPresence(redis),
             bell=FallbackBell(RedisBell(redis), bell_for(database)),
@@ -128,9 +130,15 @@ class WorkerProcess:
         undo.callback(server.stop, 1.0)
         parts.member.listens_on(_address(core.grpc_host, port))
         salvager = Salvager(
-            undo.enter_context(SqlWorkerStore(database)), Path(core.spool_dir), facts.worker_id
+            undo.enter_context(SqlWorkerStore(database, declared_transitions=told)),
+            Path(core.spool_dir),
+            facts.worker_id,
         )
-        return Worker(parts, lambda _: [Loop("salvage", salvager.tick, clock)])
+        loops = [
+            Loop("salvage", salvager.tick, clock),
+            *plugin_feeds(settings.plugins, parts, database, undo),
+        ]
+        return Worker(parts, lambda _: loops)
 
     def _facts(self, core: CoreSettings, settings: SettingsInForce) -> WorkerFacts:
         hostname = socket.gethostname()
