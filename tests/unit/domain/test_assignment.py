@@ -104,6 +104,13 @@ def test_different_requirements_share_one_count_of_each_workers_load():
     assert only(answer.waiting)[1] is Reason.WAIT_CAPACITY
 
 
+def test_runs_of_different_queues_spread_together():
+    both = frozenset({"default", "gpu"})
+    runs = [waiting(1), waiting(2, queue="gpu"), waiting(3)]
+    answer = decide(runs, [place("w-1", queues=both), place("w-2", queues=both)])
+    assert answer.assigned == [(run_id(1), "w-1"), (run_id(2), "w-2"), (run_id(3), "w-1")]
+
+
 # ---------------------------------------------------------------------------------------- why not
 
 

@@ -165,6 +165,10 @@ def test_a_term_that_never_renewed_counts_from_its_start():
     assert old.cause is Cause.SILENT
 
 
+def test_a_term_without_any_sign_of_its_leader_is_silent():
+    assert decide(leader_seen_age_seconds=None, term_age_seconds=None).cause is Cause.SILENT
+
+
 # ------------------------------------------------------------------------------------ the watch
 
 

@@ -99,6 +99,20 @@ def test_new_york_autumn_a_running_pattern_runs_both_times(spec):
     ]
 
 
+def test_new_york_autumn_the_second_showing_of_a_fixed_time_is_not_a_slot():
+    """Asked between the two showings of 01:30, the next slot is tomorrow's."""
+    between_them = datetime(2026, 11, 1, 6, 15, tzinfo=UTC)
+    schedule = parse_schedule({"kind": "daily", "at": "01:30"}, NEW_YORK)
+    assert schedule.next_after(between_them) == datetime(2026, 11, 2, 6, 30, tzinfo=UTC)
+
+
+def test_new_york_a_slot_right_before_a_far_change_is_found_from_far_away():
+    """From winter over a whole summer to the hour that is shown twice: its first showing."""
+    winter = datetime(2026, 1, 10, tzinfo=UTC)
+    schedule = parse_schedule(cron("*/30 1 1 11 *"), NEW_YORK)
+    assert schedule.next_after(winter) == datetime(2026, 11, 1, 5, 0, tzinfo=UTC)
+
+
 def test_new_york_days_have_23_and_25_hours_for_a_running_pattern():
     hourly = {"kind": "every_minutes", "minutes": 60}
     spring = clock(hourly, NEW_YORK, "2026-03-08")

@@ -10,7 +10,6 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, time, timedelta
 from heapq import merge
-from itertools import groupby
 from typing import Any, ClassVar, Protocol
 from zoneinfo import ZoneInfo
 
@@ -34,15 +33,13 @@ class Form(Protocol):
 
 
 class _Pattern:
-    """A form that is one or more cron patterns with six fields."""
+    """A form that is one or more cron patterns with six fields, no two of which ever coincide."""
 
     def patterns(self) -> tuple[str, ...]:
         raise NotImplementedError
 
     def instants(self, zone: ZoneInfo, after: datetime) -> Iterator[datetime]:
-        streams = [instants(pattern, zone, after) for pattern in self.patterns()]
-        for instant, _same in groupby(merge(*streams)):
-            yield instant
+        return merge(*(instants(pattern, zone, after) for pattern in self.patterns()))
 
     @property
     def running(self) -> bool:
