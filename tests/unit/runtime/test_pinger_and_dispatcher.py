@@ -77,7 +77,7 @@ class Leader:
         self.term = Term(1, uuid4(), "w-1", self.clock.at, 10.0)
         self.term.renewed(self.clock.at, 10.0, 1.0)
         self.pinger = Pinger(
-            self.line, self.clock, self.fanout, lambda: RuntimeConfig(), self.stale.append
+            self.line, self.clock, self.fanout, RuntimeConfig, self.stale.append
         )
         self.dispatcher = Dispatcher(
             self.line, self.clock, self.fanout, self.bell, self.stale.append
