@@ -167,9 +167,7 @@ def test_stopped_workers_runs_are_dead_at_the_end_of_its_lease(make_worker):
     assert (timed_out, canceled, lease_lost) == (False, False, True)
 
 
-def test_project_that_cannot_be_loaded_is_said_and_its_runs_are_not_started(
-    make_jobs, monkeypatch
-):
+def test_project_that_cannot_be_loaded_is_said_and_its_runs_are_not_started(make_jobs, monkeypatch):
     broken = "tests.integration.execution_app.broken_settings"
     monkeypatch.setenv("DJANGO_SETTINGS_MODULE", broken)
     jobs = make_jobs()

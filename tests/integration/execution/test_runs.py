@@ -101,8 +101,8 @@ def test_pid_told_is_the_hosts(strong_jobs):
     spec = strong_jobs.launch("nap")
     pid = strong_jobs.asleep(spec).pid
     assert pid in strong_jobs.runs_alive()
-    shown = subprocess.run(["ps", "-o", "args=", "-p", str(pid)], capture_output=True, text=True)
-    assert shown.stdout.startswith(f"scheduler run nap {spec.run_id}")
+    shown = subprocess.check_output(["ps", "-o", "args=", "-p", str(pid)], text=True)
+    assert shown.startswith(f"scheduler run nap {spec.run_id}")
 
 
 def test_run_gets_its_environment_and_none_of_the_servers(jobs, monkeypatch):

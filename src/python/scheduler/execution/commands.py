@@ -1,6 +1,5 @@
 """Management commands, kept warm: imported once, their argument parsers built once."""
 
-import random
 import signal
 import sys
 import types
@@ -150,8 +149,7 @@ def _time_limit(seconds: int) -> Iterator[None]:
 
 
 def reseed_random() -> None:
-    """Make this fork's random numbers its own. The standard library's are so already."""
-    random.seed()
+    """Make this fork's random numbers its own. Python itself reseeds only ``random``."""
     numpy = sys.modules.get("numpy.random")
     if numpy is not None:
         numpy.seed()

@@ -28,22 +28,19 @@ def log_path(log_dir: str | Path, day: date, job_name: str, run_id: UUID) -> Pat
 
 
 def redirect_to_log(path: str) -> None:
-    """Make fd 0 /dev/null and fds 1 and 2 the log, opened for appending, folders made.
+    """Make fds 1 and 2 the log, opened for appending, folders made. fd 0 must be /dev/null.
 
     Where the log cannot be opened (disk full, no permission) its output is lost, which the
     worker's own stderr says; the run goes on.
     """
-    null = os.open(os.devnull, os.O_RDWR)
-    os.dup2(null, 0)
     try:
         log = _open_for_append(path)
     except OSError as error:
         sys.stderr.write(f"log_lost path={path} reason={error.strerror}\n")
-        log = null
+        log = os.open(os.devnull, os.O_WRONLY)
     os.dup2(log, 1)
     os.dup2(log, 2)
-    for fd in {null, log}:
-        os.close(fd)
+    os.close(log)
 
 
 def read_log(path: str | Path, offset: int, limit: int) -> tuple[bytes, int, int]:
