@@ -148,7 +148,7 @@ class Cluster(DemoCluster):
         """Poll until it holds; fail with ``what`` was awaited and who said what."""
         if wait_until(lambda: _quietly(condition), seconds):
             return
-        tails = "\n".join(f"{w.node_id}: {w.process.log_tail(8)}" for w in self.workers)
+        tails = "\n".join(f"{w.node_id}: {w.process.log_tail(3)}" for w in self.workers)
         raise AssertionError(f"in {seconds:.0f} s there was not: {what}\n{tails}")
 
     def wait_for_starts(self, number: int, *, epoch_after: int = 0, seconds: float = 20.0) -> None:
@@ -194,14 +194,9 @@ class Cluster(DemoCluster):
 def job(
     name: str, command: str, schedule: Mapping[str, Any] | None, **fields: Any
 ) -> dict[str, Any]:
-    """A definition in UTC; ``fields`` are JobDefinition's."""
-    return {
-        "name": name,
-        "command_name": command,
-        "schedule": schedule,
-        "timezone": "UTC",
-        **fields,
-    }
+    """A definition in UTC, never quarantined; ``fields`` are JobDefinition's."""
+    basics = {"name": name, "command_name": command, "schedule": schedule, "timezone": "UTC"}
+    return {**basics, "kill_grace_seconds": 1.0, "max_orphans": 100, **fields}
 
 
 def every(seconds: int) -> dict[str, Any]:

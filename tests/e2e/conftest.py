@@ -15,8 +15,8 @@ JOBS = [
     job(
         "work",
         "sample_long",
-        every(2),
-        default_args_json=["--seconds", "3"],
+        every(1),
+        default_args_json=["--seconds", "2.5"],
         max_attempts=5,
         backoff_seconds=0.2,
     ),
