@@ -68,7 +68,8 @@ def test_the_plugin_of_the_guide_launches_its_command(host):
     )
     spec = host.prepare(order, LaunchSite("w-1", "/logs/7"))
     assert spec.argv == ("make_report", "sales")
-    assert spec.env == {"REPORT_FOR": "2026-01-02T03:00:00+00:00"}
+    assert spec.env["REPORT_FOR"] == "2026-01-02T03:00:00+00:00"
+    assert spec.env["SCHEDULER_JOB_NAME"] == "sales"
     assert "name" in (host.validate_job("report", JobSketch("sales", "", None, "fork")) or "")
 
 

@@ -127,6 +127,43 @@ def test_the_cores_own_executor_comes_through_the_same_hook():
     }
 
 
+def test_an_executor_says_what_to_run_and_nothing_else():
+    class Strange(Echo):
+        def launch(self, order: StartOrder, site: LaunchSite) -> LaunchSpec:
+            env = {"SCHEDULER_JOB_RUN_ID": "mine", "EXTRA": "1"}
+            return LaunchSpec(UUID(int=9), ("x",), env, "/elsewhere", "fork", None, 0, "other")
+
+    class Odd(Plugin):
+        name = "odd"
+
+        @hookimpl
+        def scheduler_executors(self):
+            return (Strange(),)
+
+    spec = host_of(Odd).prepare(order("http"), SITE)
+    assert (spec.run_id, spec.log_path, spec.executor) == (RUN, "/logs/1", "http")
+    assert (spec.isolation, spec.timeout_seconds, spec.kill_grace_seconds) == ("exec", 60, 3)
+    assert spec.env["SCHEDULER_JOB_RUN_ID"] == str(RUN)
+    assert spec.env["EXTRA"] == "1"
+
+
+@pytest.mark.parametrize("argv", [(), (1,), None])
+def test_an_executor_that_says_nothing_to_run_is_named(argv):
+    class Empty(Echo):
+        def launch(self, order: StartOrder, site: LaunchSite) -> LaunchSpec:
+            return LaunchSpec(order.run_id, argv, {}, site.log_path)
+
+    class Hollow(Plugin):
+        name = "hollow"
+
+        @hookimpl
+        def scheduler_executors(self):
+            return (Empty(),)
+
+    with pytest.raises(PluginProblem, match="'hollow' raised TypeError"):
+        host_of(Hollow).prepare(order("http"), SITE)
+
+
 def test_two_plugins_of_one_executor_are_refused_by_name():
     class Rival(Plugin):
         name = "rival"

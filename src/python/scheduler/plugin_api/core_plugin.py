@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from scheduler.domain.errors import SchedulerError, UnknownCommand
-from scheduler.domain.launching import command_arguments, run_environment
+from scheduler.domain.launching import command_arguments
 from scheduler.plugin_api.core_settings import CoreSettings
 from scheduler.plugin_api.hookspecs import hookimpl
 from scheduler.plugin_api.plugin import Plugin
@@ -26,16 +26,8 @@ class ManagementCommand:
         return None
 
     def launch(self, order: StartOrder, site: LaunchSite) -> LaunchSpec:
-        return LaunchSpec(
-            run_id=order.run_id,
-            argv=(order.command, *command_arguments(order.job_name, order.args)),
-            env=run_environment(order, site.worker_id),
-            log_path=site.log_path,
-            isolation=order.isolation,
-            timeout_seconds=order.timeout_seconds,
-            kill_grace_seconds=order.kill_grace_seconds,
-            executor=self.name,
-        )
+        argv = (order.command, *command_arguments(order.job_name, order.args))
+        return LaunchSpec(order.run_id, argv, {}, site.log_path)
 
     def _refuse_unknown(self, command: str) -> None:
         from django.core.management import get_commands

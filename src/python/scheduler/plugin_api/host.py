@@ -7,6 +7,7 @@ from threading import Lock
 from typing import Any, TypeIs
 
 from scheduler.domain.errors import PluginProblem, SchedulerError, UnknownExecutor
+from scheduler.domain.launching import run_environment
 from scheduler.domain.transitions import ALLOWED
 from scheduler.plugin_api.loading import Installed, load_plugins, registered
 from scheduler.plugin_api.logs import get_logger
@@ -164,10 +165,13 @@ class PluginHost:
         return self._executors
 
     def prepare(self, order: StartOrder, site: LaunchSite) -> LaunchSpec:
-        """The process of an order. Raises UnknownExecutor, or SchedulerError for a bad order."""
+        """The process of an order: the executor's word on what to run, the order's on all else.
+
+        Raises UnknownExecutor, or another SchedulerError for a bad order.
+        """
         executor = self._executor(order.executor)
         try:
-            return executor.launch(order, site)
+            return _completed(executor.launch(order, site), order, site)
         except SchedulerError:
             raise
         except Exception as error:
@@ -296,6 +300,21 @@ class PluginHost:
             summary = mask_text(f"The check itself failed: {error}")
             return HealthReport(HealthStatus.FAILING, summary)
         return report
+
+
+def _completed(spec: LaunchSpec, order: StartOrder, site: LaunchSite) -> LaunchSpec:
+    if not spec.argv or not all(isinstance(word, str) for word in spec.argv):
+        raise TypeError(f"argv is {spec.argv!r}, not a command and its arguments as text")
+    return LaunchSpec(
+        run_id=order.run_id,
+        argv=tuple(spec.argv),
+        env={**spec.env, **run_environment(order, site.worker_id)},
+        log_path=site.log_path,
+        isolation=order.isolation,
+        timeout_seconds=order.timeout_seconds,
+        kill_grace_seconds=order.kill_grace_seconds,
+        executor=order.executor,
+    )
 
 
 def _listed(answer: Any) -> Iterable[Any]:

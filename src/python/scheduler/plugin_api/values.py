@@ -51,8 +51,10 @@ class Executor(Protocol):
         """None, or one sentence that says what in the job cannot be run, and what to do."""
 
     def launch(self, order: StartOrder, site: LaunchSite) -> LaunchSpec:
-        """The process to start. ``argv`` is a management command and its arguments; to run
-        something else, bring a command that does it. Raises SchedulerError for a bad order."""
+        """The process to start: ``argv`` is a management command and its arguments (to run
+        something else, bring a command that does it), ``env`` what it finds beside the
+        ``SCHEDULER_*`` names that every run has. The rest (log, limits, isolation) is the order's,
+        whatever the spec says. Raises SchedulerError for a bad order."""
 
 
 class HealthStatus(StrEnum):
