@@ -71,14 +71,6 @@ def test_a_claim_whose_answer_was_lost_is_asked_again_under_the_same_token(worke
     assert [spec.run_id for spec in worker.host.launched] == [run.run_id]
 
 
-def test_a_full_worker_refuses_what_is_due_and_takes_what_comes_later():
-    worker = OneWorker(capacity=1)
-    first, second, later = order(), order(), order(start_in=3.0)
-    assert worker.offer(first) == []
-    assert worker.offer(second) == [(second.run_id, "no_capacity")]
-    assert worker.offer(later) == []
-
-
 def test_what_comes_due_on_a_full_worker_is_given_back():
     worker = OneWorker(capacity=1)
     first, later = order(), order(start_in=3.0)

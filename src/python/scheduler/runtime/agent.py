@@ -149,17 +149,9 @@ class Agent:
     def _refusal(self, order: StartOrder) -> str:
         if not self._member.accepting:
             return "draining"
-        if order.run_id not in self._orders and self._full(order):
-            return "no_capacity"
         if capability_of(order.executor) not in self._member.facts.capabilities:
             return "unknown_executor"
         return ""
-
-    def _full(self, order: StartOrder) -> bool:
-        """Places for what is due, and as many again for what is handed over ahead of time."""
-        ahead = order.start_in_seconds > 0
-        held = self._orders.count(ahead=ahead) + (0 if ahead else len(self._claimed))
-        return held >= self._member.facts.capacity
 
     def _may_start(self, now: float) -> bool:
         """No process is started that the lease would end at once."""

@@ -41,11 +41,6 @@ class OrderBook:
             if held is None or held.order.assign_seq < item.order.assign_seq:
                 self._held[item.order.run_id] = item
 
-    def count(self, *, ahead: bool) -> int:
-        """How many were handed over before they were due (``ahead``), or when they were."""
-        with self._lock:
-            return sum((item.order.start_in_seconds > 0) == ahead for item in self._held.values())
-
     def take_due(self, now: float, limit: int) -> list[Handled]:
         """Take out what starts by ``now``, in the order of assignment."""
         with self._lock:
