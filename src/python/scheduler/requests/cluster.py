@@ -1,12 +1,11 @@
 """The cluster as operators steer it: workers drained or detached, the leader degraded, a pause."""
 
-from django.db import transaction
 from django.db.models import F
 
 from scheduler.domain.errors import WorkerNotFound
 from scheduler.domain.values import DesiredMode
 from scheduler.models import Cluster, WorkerLease
-from scheduler.requests.recording import Ring, record, tell
+from scheduler.requests.recording import Ring, record, tell, writing
 
 
 def request_drain(worker_id: str, *, by: str, ring: Ring | None = None) -> None:
@@ -26,7 +25,7 @@ def request_undo_drain(worker_id: str, *, by: str, ring: Ring | None = None) -> 
 
 def request_degrade_leader(*, by: str, ring: Ring | None = None) -> str | None:
     """Let the leader hand over; returns its id, None when nobody leads."""
-    with transaction.atomic():
+    with writing():
         leader = Cluster.objects.values_list("leader_worker_id", flat=True).get(pk=1)
         if leader is None:
             return None
@@ -47,7 +46,7 @@ def resume(*, by: str, ring: Ring | None = None) -> bool:
 
 
 def _set_paused(paused: bool, by: str, ring: Ring | None) -> bool:
-    with transaction.atomic():
+    with writing():
         changed = Cluster.objects.filter(pk=1, paused=not paused).update(
             paused=paused, hold_seq=F("hold_seq") + 1
         )
@@ -59,7 +58,7 @@ def _set_paused(paused: bool, by: str, ring: Ring | None) -> bool:
 
 
 def _desire(worker_id: str, mode: DesiredMode, action: str, by: str, ring: Ring | None) -> None:
-    with transaction.atomic():
+    with writing():
         lease = WorkerLease.objects.filter(pk=worker_id, state="LIVE").first()
         if lease is None:
             raise WorkerNotFound(worker_id)

@@ -9,13 +9,12 @@ from datetime import datetime
 from typing import Any
 
 from django.core.exceptions import ValidationError
-from django.db import transaction
 from django.db.models import F
 
 from scheduler.domain.errors import JobNotFound
 from scheduler.domain.schedules import with_anchor
 from scheduler.models import JobDefinition, RunRequest
-from scheduler.requests.recording import Ring, record, tell
+from scheduler.requests.recording import Ring, record, tell, writing
 from scheduler.store.clock import rdb_now
 
 WHEN_FIELDS = frozenset({"schedule", "timezone", "starts_at", "ends_at", "calendar", "enabled"})
@@ -47,7 +46,7 @@ def save_definition(
     what is there already changes nothing and is not recorded.
     """
     _refuse_unknown(fields)
-    with transaction.atomic():
+    with writing():
         now = rdb_now()
         definition = _locked(name)
         if definition is None:
@@ -65,7 +64,7 @@ def delete_definition(name: str, *, by: str, ring: Ring | None = None) -> None:
     """Delete a job; its history is kept and its name is free again. Raises JobNotFound.
 
     Planned runs that have not started go; those under way end as they would."""
-    with transaction.atomic():
+    with writing():
         definition = find_job(name)
         now = rdb_now()
         JobDefinition.objects.filter(pk=definition.pk).update(
@@ -78,7 +77,7 @@ def delete_definition(name: str, *, by: str, ring: Ring | None = None) -> None:
 
 def release_quarantine(name: str, *, by: str, ring: Ring | None = None) -> bool:
     """Let a quarantined job run again. False when it was not quarantined."""
-    with transaction.atomic():
+    with writing():
         definition = find_job(name)
         if definition.quarantined_at is None:
             return False

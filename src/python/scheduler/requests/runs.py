@@ -3,14 +3,12 @@
 from typing import Any
 from uuid import UUID
 
-from django.db import transaction
-
 from scheduler.domain.errors import InvalidArgs, JobNotFound, RunNotFound
 from scheduler.models import JobRun, JobRunDetail, RunRequest
 from scheduler.models.choices import RequestKind
 from scheduler.models.runs import new_id
 from scheduler.requests.jobs import find_job
-from scheduler.requests.recording import Ring, record, tell
+from scheduler.requests.recording import Ring, record, tell, writing
 from scheduler.store.clock import rdb_now
 
 
@@ -21,7 +19,7 @@ def request_run(name: str, args: Any = None, *, by: str, ring: Ring | None = Non
     JobNotFound, InvalidArgs."""
     if args is not None and not isinstance(args, list | dict):
         raise InvalidArgs(name, f"{type(args).__name__} given", "a JSON list or a JSON object")
-    with transaction.atomic():
+    with writing():
         request = _request(RequestKind.RUN_NOW, find_job(name).pk, args, by)
         record("run_requested", name, by, request=str(request.id))
         tell(ring, "leader")
@@ -31,7 +29,7 @@ def request_run(name: str, args: Any = None, *, by: str, ring: Ring | None = Non
 def request_rerun(run_id: UUID, *, by: str, ring: Ring | None = None) -> RunRequest:
     """Ask for a new run of the same job with the same arguments. Raises RunNotFound, JobNotFound
     (the job was deleted)."""
-    with transaction.atomic():
+    with writing():
         run = find_run(run_id)
         if run.definition.deleted_at is not None:
             raise JobNotFound(run.definition.name)
@@ -47,7 +45,7 @@ def request_cancel(run_id: UUID, *, by: str, ring: Ring | None = None) -> bool:
 
     A run that waits is canceled at once by the leader; one that runs when its worker has ended
     its processes, and if it succeeds first, it has succeeded."""
-    with transaction.atomic():
+    with writing():
         run = find_run(run_id)
         asked = JobRun.objects.filter(pk=run_id, finished_at=None, cancel_requested_at=None).update(
             cancel_requested_at=rdb_now()

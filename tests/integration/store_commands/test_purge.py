@@ -1,0 +1,113 @@
+import os
+from datetime import timedelta
+from uuid import UUID
+
+import pytest
+
+from scheduler import requests
+from scheduler.domain.values import RunState
+from scheduler.models import AdminActionLog, Event, JobRun, JobRunDetail, WorkerLease
+from tests.contract.store.world import World, result
+from tests.integration.store_commands.conftest import Call
+
+
+@pytest.fixture(autouse=True)
+def log_dir(tmp_path, monkeypatch):
+    monkeypatch.setenv("SCHEDULER_LOG_DIR", str(tmp_path / "logs"))
+    return tmp_path / "logs"
+
+
+def finish(world: World, run, **changes) -> None:
+    token = world.start([run])[run]
+    world.workers.finish("w-1", [result(run, token, **changes)])
+
+
+def age(days: int) -> None:
+    """Let all that has ended have been planned and ended ``days`` ago."""
+    shift = timedelta(days=days)
+    for run in JobRun.objects.exclude(finished_at=None):
+        older = UUID(int=run.pk.int - (int(shift.total_seconds() * 1000) << 80))
+        JobRun.objects.filter(pk=run.pk).update(id=older, finished_at=run.finished_at - shift)
+        JobRunDetail.objects.filter(pk=run.pk).update(run=older)
+
+
+def test_what_is_older_goes_with_its_details(led: World, call: Call):
+    old, young = led.plan(led.define(), 2)
+    finish(led, old)
+    age(31)
+    finish(led, young)
+    told = call("scheduler_purge", "--days", "30")
+    assert told.code == 0
+    assert "Deleted 1 runs" in told.out
+    assert list(led.states()) == [young]
+    assert JobRunDetail.objects.count() == 1
+    assert AdminActionLog.objects.filter(action="purged").exists()
+
+
+def test_what_is_not_finished_or_owes_a_retry_stays(led: World, call: Call):
+    _, running, owing = led.plan(led.define(), 3)
+    led.start([running])
+    finish(led, owing, state=RunState.FAILED, retry_delay_seconds=1.0)
+    age(400)
+    assert "Deleted 0 runs" in call("scheduler_purge", "--days", "1").out
+    assert sorted(led.states().values()) == ["FAILED", "PENDING", "RUNNING"]
+
+
+def test_a_dry_run_counts_and_deletes_nothing(led: World, call: Call):
+    (run,) = led.plan(led.define())
+    finish(led, run)
+    age(400)
+    told = call("scheduler_purge", "--days", "30", "--dry-run")
+    assert "Would delete 1 runs" in told.out
+    assert len(led.states()) == 1
+    assert not AdminActionLog.objects.exists()
+
+
+def test_it_goes_on_batch_by_batch_and_says_how_far_it_is(led: World, call: Call):
+    for run in led.plan(led.define(), 5):
+        finish(led, run)
+    age(400)
+    told = call("scheduler_purge", "--days", "30", "--batch", "2")
+    assert "Deleted 5 runs" in told.out
+    assert "runs: 4 deleted so far" in told.err
+    assert led.states() == {}
+
+
+def test_handled_events_ended_workers_and_audit_rows_go_too(led: World, call: Call):
+    long_ago = led.now() - timedelta(days=400)
+    led.worker("w-2")
+    led.leases.leave("w-2")
+    WorkerLease.objects.filter(pk="w-2").update(ended_at=long_ago)
+    Event.objects.create(type="a", handled_at=long_ago, received_at=long_ago)
+    Event.objects.create(type="b", received_at=long_ago)
+    led.define()
+    requests.request_run("report", by="ann")
+    AdminActionLog.objects.update(at=long_ago)
+    told = call("scheduler_purge", "--days", "30")
+    assert "1 events, 1 audit rows, 1 ended workers" in told.out
+    assert list(WorkerLease.objects.values_list("pk", flat=True)) == ["w-1"]
+    assert list(Event.objects.values_list("type", flat=True)) == ["b"]
+
+
+def test_old_log_files_go(led: World, call: Call, log_dir):
+    old, young = log_dir / "2026-01-01" / "report" / "1.log", log_dir / "now" / "report" / "2.log"
+    for path in (old, young):
+        path.parent.mkdir(parents=True)
+        path.write_text("line\n")
+    os.utime(old, (0, 0))
+    told = call("scheduler_purge", "--days", "30")
+    assert "Deleted 1 log files (5 bytes)" in told.out
+    assert not old.exists()
+    assert young.exists()
+
+
+def test_retention_for_ever_purges_nothing(led: World, call: Call, monkeypatch):
+    monkeypatch.setenv("SCHEDULER_LOG_RETENTION_DAYS_DB", "0")
+    assert "nothing to purge" in call("scheduler_purge").out
+
+
+@pytest.mark.parametrize("option", [("--days", "0"), ("--days", "x"), ("--batch", "0")])
+def test_bad_numbers_are_bad_input(led: World, call: Call, option):
+    told = call("scheduler_purge", *option)
+    assert told.code != 0
+    assert "whole number" in told.err
