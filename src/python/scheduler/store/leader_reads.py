@@ -34,6 +34,7 @@ UNHANDLED = Statement("""
     FROM scheduler_run_request AS q WHERE q.handled_at IS NULL
     ORDER BY q.requested_at, q.id LIMIT %(limit)s
 """)
+# Slots that catch up, and backfills, come after what is due now (domain.runs.is_catch_up).
 WAITING = Statement("""
     SELECT r.id, r.definition_id, d.name, r.slot_key, r.attempt, r.due_at, r.scheduled_for,
            d.priority, d.queue, d.required_labels::text, d.executor, d.concurrency_policy,
@@ -41,7 +42,10 @@ WAITING = Statement("""
            d.quarantined_at IS NOT NULL, r.reason
     FROM scheduler_job_run AS r JOIN scheduler_job_definition AS d ON d.id = r.definition_id
     WHERE r.finished_at IS NULL AND r.due_at <= %(until)s AND r.state = 'PENDING'
-    ORDER BY d.priority DESC, r.due_at, r.id LIMIT %(limit)s
+    ORDER BY d.priority DESC,
+             r.attempt = 1 AND (r.due_at > r.scheduled_for OR r.slot_key LIKE 'b:%%'),
+             r.due_at, r.id
+    LIMIT %(limit)s
 """)
 ACTIVE = Statement("""
     SELECT r.id, r.definition_id, r.state, r.worker_id, r.assign_seq, r.due_at,
