@@ -23,11 +23,16 @@ def eventually(condition, what, seconds=PATIENCE_SECONDS):
     raise AssertionError(f"it never came true that {what}")
 
 
-def spec_of(log_dir, *argv, env=None, **options):
+def spec_of(log_dir, *argv, env=None, log_path="", kill_grace_seconds=5.0, **options):
     run_id = uuid4()
-    env = {"SCHEDULER_JOB_RUN_ID": str(run_id), **(env or {})}
-    options = {"kill_grace_seconds": 5.0, "log_path": f"{log_dir}/{run_id}.log"} | options
-    return LaunchSpec(run_id, argv, env, **options)
+    return LaunchSpec(
+        run_id,
+        argv,
+        {"SCHEDULER_JOB_RUN_ID": str(run_id), **(env or {})},
+        log_path or f"{log_dir}/{run_id}.log",
+        kill_grace_seconds=kill_grace_seconds,
+        **options,
+    )
 
 
 class Jobs:

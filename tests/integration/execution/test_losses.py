@@ -112,6 +112,7 @@ class WorkerProcess:
 
     def hear(self):
         """The next of its facts; its log lines are passed over."""
+        assert self.process.stdout is not None
         return json.loads(next(line for line in self.process.stdout if line.startswith(b"{")))
 
     def log(self):

@@ -9,6 +9,7 @@ import pytest
 from scheduler.domain.values import (
     ForkServerLost,
     LaunchSpec,
+    ProcessEvent,
     ProcessExited,
     ProcessNotStarted,
     ProcessStarted,
@@ -70,14 +71,17 @@ def test_posting_to_one_who_is_gone_is_no_error(lines):
 
 
 def test_descriptor_travels_with_its_message():
-    near, far = socket.socketpair()
-    near, far = Line(near), Line(far, takes_fds=True)
+    near_end, far_end = socket.socketpair()
+    near, far = Line(near_end), Line(far_end, takes_fds=True)
     reader, writer = os.pipe()
     near.send_with_fd(["take"], writer)
     assert far.receive() == [["take"]]
     os.write(far.fds.popleft(), b"hello")
     assert os.read(reader, 5) == b"hello"
-    near.close(), far.close(), os.close(reader), os.close(writer)
+    for fd in (reader, writer):
+        os.close(fd)
+    for line in (near, far):
+        line.close()
 
 
 def test_spec_comes_back_as_it_went():
@@ -90,7 +94,7 @@ def test_spec_comes_back_as_it_went():
 
 def test_events_come_back_as_they_went():
     use = ResourceUse(1.0, 2.0, 3, None, 5)
-    events = [
+    events: list[ProcessEvent] = [
         ProcessStarted(uuid4(), 12, 1.5),
         ProcessExited(uuid4(), None, 9, 2.5, True, False, True, use),
         ProcessExited(uuid4(), 0, None, 2.5),
@@ -109,5 +113,6 @@ def _there_and_back(message):
     near, far = (Line(sock) for sock in socket.socketpair())
     near.send(message)
     heard = far.receive()
-    near.close(), far.close()
+    for line in (near, far):
+        line.close()
     return heard

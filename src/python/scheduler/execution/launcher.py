@@ -192,9 +192,9 @@ class Launcher:
     def _guard_at(self) -> float | None:
         times = [] if self._give_up_at is None else [self._give_up_at]
         # One made after the lease's end refuses to start anything: there is nothing to clear.
-        cleared = self._deadline in (None, self._cleared) or self._deadline <= self._made_at
-        if not cleared:
-            times.append(self._deadline)
+        end = self._deadline
+        if end is not None and end != self._cleared and end > self._made_at:
+            times.append(end)
         return min(times) + GUARD_SLACK_SECONDS if times else None
 
     def _arm_timer(self) -> None:
