@@ -1,6 +1,5 @@
 """The leader's voice: only while trusted, and nothing said is the only copy."""
 
-from collections.abc import Callable, Sequence
 from uuid import UUID, uuid4
 
 import pytest
@@ -12,25 +11,7 @@ from scheduler.runtime.config import RuntimeConfig
 from scheduler.runtime.dispatcher import Dispatcher
 from scheduler.runtime.member import Term
 from scheduler.runtime.pinger import Pinger
-from tests.unit.runtime.worlds import FakeClock, SilentBell, order
-
-
-class Inline:
-    """Runs everything at once; ``held`` keeps spawned calls until released."""
-
-    def __init__(self) -> None:
-        self.hold = False
-        self.held: list[Callable[[], None]] = []
-
-    def run(self, calls: Sequence[Callable[[], None]]) -> None:
-        for call in calls:
-            call()
-
-    def spawn(self, call: Callable[[], None]) -> None:
-        if self.hold:
-            self.held.append(call)
-        else:
-            call()
+from tests.unit.runtime.worlds import FakeClock, Inline, SilentBell, order
 
 
 class Line:
@@ -76,9 +57,7 @@ class Leader:
         self.bell, self.stale = SilentBell(), []
         self.term = Term(1, uuid4(), "w-1", self.clock.at, 10.0)
         self.term.renewed(self.clock.at, 10.0, 1.0)
-        self.pinger = Pinger(
-            self.line, self.clock, self.fanout, RuntimeConfig, self.stale.append
-        )
+        self.pinger = Pinger(self.line, self.clock, self.fanout, RuntimeConfig, self.stale.append)
         self.dispatcher = Dispatcher(
             self.line, self.clock, self.fanout, self.bell, self.stale.append
         )

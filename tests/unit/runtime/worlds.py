@@ -1,6 +1,6 @@
 """Small fakes for one worker's parts: each records, and fails when told to."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from random import Random
@@ -180,6 +180,24 @@ class SilentBell:
     def ring(self, topic: str) -> bool:
         self.rung.append(topic)
         return True
+
+
+class Inline:
+    """Runs everything at once; ``held`` keeps spawned calls until released."""
+
+    def __init__(self) -> None:
+        self.hold = False
+        self.held: list[Callable[[], None]] = []
+
+    def run(self, calls: Sequence[Callable[[], None]]) -> None:
+        for call in calls:
+            call()
+
+    def spawn(self, call: Callable[[], None]) -> None:
+        if self.hold:
+            self.held.append(call)
+        else:
+            call()
 
 
 def facts(worker_id: str = "w-1", *, capacity: int = 2) -> WorkerFacts:

@@ -1,12 +1,15 @@
-"""The leader passes on that settings changed; a worker that misses it hears it at its next
-lease renewal."""
+"""The leader passes on what operators asked for: new settings, draining and its undoing.
 
-from collections.abc import Callable, Sequence
+Each worker is told once, soon; one that misses it reads it at its next lease renewal.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 
 import structlog
 
 from scheduler.domain.errors import PeerUnreachable, StaleEpoch
-from scheduler.domain.values import WorkerView
+from scheduler.domain.values import DesiredMode, WorkerView
 from scheduler.ports import WorkerLink
 from scheduler.runtime.fanout import Fanout
 from scheduler.runtime.member import Term
@@ -14,25 +17,31 @@ from scheduler.runtime.member import Term
 log = structlog.get_logger(__name__)
 
 
-class ConfigCourier:
-    """Tells each worker once of each revision of the settings."""
+class Courier:
+    """Remembers what each worker was last seen to be told: (settings revision, mode)."""
 
     def __init__(self, link: WorkerLink, fanout: Fanout) -> None:
         self._link, self._fanout = link, fanout
-        self._told: dict[str, int] = {}
+        self._told: Mapping[str, tuple[int, DesiredMode]] = {}
 
     def carry(self, term: Term, revision: int, workers: Sequence[WorkerView]) -> None:
-        """Send ReloadConfig to those of ``workers`` that this leader has not told."""
-        known, self._told = self._told, {w.facts.worker_id: revision for w in workers}
+        """Tell those of ``workers`` that do not know yet."""
+        known, self._told = self._told, {w.facts.worker_id: (revision, w.desired) for w in workers}
         for worker in workers:
-            if revision and known.get(worker.facts.worker_id, revision) < revision:
-                self._fanout.spawn(self._telling(term, worker, revision))
+            old_revision, old_mode = known.get(worker.facts.worker_id, (revision, worker.desired))
+            address = worker.facts.grpc_address
+            if old_revision < revision:
+                call = partial(self._link.reload_config, address, term.command, revision)
+                self._tell(worker, call)
+            if old_mode is not worker.desired:
+                drain = worker.desired is not DesiredMode.ACTIVE
+                self._tell(worker, partial(self._link.drain, address, term.command, drain=drain))
 
-    def _telling(self, term: Term, worker: WorkerView, revision: int) -> Callable[[], None]:
+    def _tell(self, worker: WorkerView, call: Callable[[], object]) -> None:
         def tell() -> None:
             try:
-                self._link.reload_config(worker.facts.grpc_address, term.command, revision)
+                call()
             except (PeerUnreachable, StaleEpoch) as error:
-                log.info("reload_not_told", worker_id=worker.facts.worker_id, reason=str(error))
+                log.info("not_told", worker_id=worker.facts.worker_id, reason=str(error))
 
-        return tell
+        self._fanout.spawn(tell)

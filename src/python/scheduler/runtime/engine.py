@@ -12,7 +12,7 @@ from scheduler.domain import elections
 from scheduler.domain.values import ClusterView, WorkerView
 from scheduler.ports import ClusterStore, LeaseStore
 from scheduler.runtime.assigner import Assigner
-from scheduler.runtime.courier import ConfigCourier
+from scheduler.runtime.courier import Courier
 from scheduler.runtime.dispatcher import Dispatcher
 from scheduler.runtime.member import Term
 from scheduler.runtime.pinger import Pinger
@@ -35,7 +35,7 @@ class Engine:
     reaper: Reaper
     pinger: Pinger
     dispatcher: Dispatcher
-    courier: ConfigCourier
+    courier: Courier
     changed: Callable[[Term | None], None]
     _workers: list[WorkerView] = field(default_factory=list)
     _survey_at: float = 0.0

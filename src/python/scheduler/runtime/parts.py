@@ -25,7 +25,7 @@ from scheduler.ports import (
 from scheduler.runtime.agent import Agent
 from scheduler.runtime.assigner import Assigner
 from scheduler.runtime.config import RuntimeConfig
-from scheduler.runtime.courier import ConfigCourier
+from scheduler.runtime.courier import Courier
 from scheduler.runtime.dispatcher import Dispatcher
 from scheduler.runtime.engine import Engine
 from scheduler.runtime.fanout import Fanout
@@ -136,7 +136,7 @@ class Parts:
             ),
             self.pinger,
             self.dispatcher,
-            ConfigCourier(a.link, a.dispatch_fanout),
+            Courier(a.link, a.dispatch_fanout),
             a.term_changed,
         )
 
