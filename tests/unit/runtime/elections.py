@@ -3,6 +3,7 @@
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from threading import Event
+from typing import Any, cast
 from uuid import UUID, uuid4
 
 from scheduler.domain.errors import DatabaseUnavailable, StaleEpoch
@@ -215,10 +216,10 @@ class Election:
         leadership = Leadership(
             member,
             line,
-            line,
+            cast("Any", line),
             lock,
-            self.ports,
-            SilentBell(),
+            cast("Any", self.ports),
+            cast("Any", SilentBell()),
             self.clock,
             duties,
             lambda: self.config,

@@ -1,6 +1,7 @@
 """What operators ask for reaches each worker once."""
 
 from dataclasses import replace
+from typing import Any, cast
 from uuid import uuid4
 
 from scheduler.domain.errors import PeerUnreachable
@@ -27,13 +28,17 @@ class Line:
         self.said.append(("drain", drain))
 
 
+def courier_of(line: Line) -> Courier:
+    return Courier(cast("Any", line), Inline())
+
+
 def worker(mode: DesiredMode = DesiredMode.ACTIVE) -> WorkerView:
     return WorkerView(facts("w-2"), LeaseState.LIVE, mode, False, NOON, 0.0, 0)
 
 
 def test_a_new_revision_is_passed_on_once():
     line = Line()
-    courier = Courier(line, Inline())
+    courier = courier_of(line)
     for revision in (3, 4, 4):
         courier.carry(TERM, revision, [worker()])
     assert line.said == [("reload", 4)]
@@ -41,7 +46,7 @@ def test_a_new_revision_is_passed_on_once():
 
 def test_draining_and_its_undoing_are_passed_on():
     line = Line()
-    courier = Courier(line, Inline())
+    courier = courier_of(line)
     for mode in (
         DesiredMode.ACTIVE,
         DesiredMode.DRAINING,
@@ -54,7 +59,7 @@ def test_draining_and_its_undoing_are_passed_on():
 
 def test_a_worker_that_has_just_joined_read_all_of_it_by_itself():
     line = Line()
-    courier = Courier(line, Inline())
+    courier = courier_of(line)
     courier.carry(TERM, 3, [])
     courier.carry(TERM, 3, [worker(DesiredMode.DRAINING)])
     assert line.said == []
@@ -62,7 +67,7 @@ def test_a_worker_that_has_just_joined_read_all_of_it_by_itself():
 
 def test_a_worker_that_cannot_be_told_harms_nobody():
     line = Line()
-    courier = Courier(line, Inline())
+    courier = courier_of(line)
     line.error = PeerUnreachable("w-2:1", refused=True)
     courier.carry(TERM, 3, [worker()])
     courier.carry(TERM, 4, [worker(), replace(worker(), facts=facts("w-3"))])

@@ -1,5 +1,6 @@
 """The leader's voice: only while trusted, and nothing said is the only copy."""
 
+from typing import Any, cast
 from uuid import UUID, uuid4
 
 import pytest
@@ -54,13 +55,13 @@ class Line:
 class Leader:
     def __init__(self) -> None:
         self.clock, self.line, self.fanout = FakeClock(), Line(), Inline()
-        self.bell, self.stale = SilentBell(), []
+        self.bell = SilentBell()
+        self.stale: list[StaleEpoch] = []
+        link, bell = cast("Any", self.line), cast("Any", self.bell)
         self.term = Term(1, uuid4(), "w-1", self.clock.at, 10.0)
         self.term.renewed(self.clock.at, 10.0, 1.0)
-        self.pinger = Pinger(self.line, self.clock, self.fanout, RuntimeConfig, self.stale.append)
-        self.dispatcher = Dispatcher(
-            self.line, self.clock, self.fanout, self.bell, self.stale.append
-        )
+        self.pinger = Pinger(link, self.clock, self.fanout, RuntimeConfig, self.stale.append)
+        self.dispatcher = Dispatcher(link, self.clock, self.fanout, bell, self.stale.append)
         self.pinger.establish(self.term, None)
         self.dispatcher.establish(self.term)
         self.pinger.watch({"w-2": "w-2:1"})

@@ -5,6 +5,7 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from random import Random
 from threading import Event
+from typing import Any, cast
 from uuid import UUID, uuid4
 
 from scheduler.domain.errors import DatabaseUnavailable
@@ -257,10 +258,10 @@ class OneWorker:
         )
         self.lease = LeaseKeeper(
             self.member,
-            self.leases,
+            cast("Any", self.leases),
             self.host,
             self.clock,
-            self.bell,
+            cast("Any", self.bell),
             lambda: self.config,
             self.agent.abandon,
         )
