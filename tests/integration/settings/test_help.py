@@ -106,6 +106,6 @@ def test_a_plugin_that_cannot_be_loaded_is_told_in_a_sentence(database, monkeypa
 
 def test_a_table_that_is_missing_is_told_in_a_sentence(database):
     call_command("migrate", "scheduler", "zero", verbosity=0)
-    with pytest.raises(CommandError, match="run `manage") as caught:
+    with pytest.raises(CommandError, match="run manage") as caught:
         seed()
     assert caught.value.returncode == 2

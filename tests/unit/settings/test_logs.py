@@ -15,7 +15,13 @@ import pytest
 import structlog
 from pydantic import SecretStr
 
-from scheduler.plugin_api.logs import bind_fields, configure_logging, get_logger, set_level
+from scheduler.plugin_api.logs import (
+    bind_fields,
+    configure_logging,
+    get_logger,
+    hide_secrets,
+    set_level,
+)
 from scheduler.plugin_api.masking import mask_text
 
 
@@ -170,6 +176,14 @@ def test_a_log_message_of_a_library_is_masked_too():
     with lines() as found:
         logging.getLogger("lib").error("cannot reach %s", "redis://:hunter22@host")
     assert found[0]["event"] == "cannot reach redis://:***@host"
+
+
+def test_a_secret_that_is_learnt_later_is_hidden_from_then_on():
+    with lines() as found:
+        get_logger("x").info("before hunter22")
+        hide_secrets(["hunter22"])
+        get_logger("x").info("after hunter22")
+    assert [line["event"] for line in found] == ["before hunter22", "after ***"]
 
 
 def test_fences_are_no_secrets():

@@ -4,15 +4,14 @@ from collections.abc import Mapping
 from threading import Lock
 
 import structlog
-from django.db import DatabaseError, connection
+from django.db import connection
 
-from scheduler.bootstrap.checks import database_name, first_line
-from scheduler.domain.errors import DatabaseUnavailable
-from scheduler.models import SchedulerSetting
 from scheduler.plugin_api.core_settings import CoreSettings
 from scheduler.plugin_api.host import PluginHost
-from scheduler.plugin_api.resolution import check_unknown, resolve
+from scheduler.plugin_api.logs import hide_secrets, set_level
+from scheduler.plugin_api.resolution import check_unknown, resolve, secret_values
 from scheduler.runtime.config import RuntimeConfig
+from scheduler.store.settings import read_setting_rows
 
 log = structlog.get_logger(__name__)
 
@@ -51,7 +50,7 @@ class SettingsInForce:
             for one in self.plugins.configure(rows=_rows(), environ=self._environ):
                 for problem in one.problems:
                     log.error("setting_in_rdb_unusable", key=problem.key, reason=problem.sentence)
-            self._config = runtime_config(self.core)
+            self._take_up()
 
     def reload(self) -> None:
         """Read the RDB again; settings that need a restart keep their value.
@@ -66,7 +65,13 @@ class SettingsInForce:
                 log.info("setting_changed", key=key)
             for key in told.waiting:
                 log.warning("setting_waits_for_restart", key=key)
-            self._config = runtime_config(self.core)
+            self._take_up()
+
+    def _take_up(self) -> None:
+        self._config = runtime_config(self.core)
+        set_level(self.core.log_level)
+        models = self.plugins.settings_models
+        hide_secrets(secret_values(self.plugins.resolved(model) for model in models))
 
 
 def runtime_config(settings: CoreSettings) -> RuntimeConfig:
@@ -90,8 +95,6 @@ def runtime_config(settings: CoreSettings) -> RuntimeConfig:
 
 def _rows() -> dict[str, str]:
     try:
-        return dict(SchedulerSetting.objects.values_list("key", "value"))
-    except DatabaseError as error:
-        raise DatabaseUnavailable(database_name(), first_line(error)) from None
+        return read_setting_rows()
     finally:
         connection.close()

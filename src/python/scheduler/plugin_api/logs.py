@@ -22,6 +22,8 @@ from scheduler.plugin_api.masking import mask_value
 
 Level = Literal["debug", "info", "warning", "error"]
 
+_known_secrets: list[str] = []
+
 
 def get_logger(name: str, **fields: Any) -> FilteringBoundLogger:
     """A logger whose lines carry ``logger=name`` and ``fields``. Safe to make at import."""
@@ -42,7 +44,7 @@ def configure_logging(
     replaced wherever they appear. Lines go to ``stream`` (default: standard error, so that
     standard output stays a command's answer).
     """
-    known = tuple(sorted((s for s in secrets if len(s) >= 4), key=len, reverse=True))
+    hide_secrets(secrets)
     shared: list[Processor] = [
         structlog.contextvars.merge_contextvars,
         _constant_fields(dict(fields or {})),
@@ -52,7 +54,15 @@ def configure_logging(
         structlog.processors.StackInfoRenderer(),
     ]
     _configure_structlog(shared)
-    _configure_stdlib(_formatter(shared, format, known), level, stream or sys.stderr)
+    _configure_stdlib(_formatter(shared, format), level, stream or sys.stderr)
+
+
+def hide_secrets(secrets: Iterable[str]) -> None:
+    """From now on replace these values, and no others, wherever they appear in a line.
+
+    Values shorter than four characters are left: they would be found everywhere.
+    """
+    _known_secrets[:] = sorted({s for s in secrets if len(s) >= 4}, key=len, reverse=True)
 
 
 def set_level(level: Level) -> None:
@@ -88,21 +98,16 @@ def _configure_stdlib(formatter: logging.Formatter, level: Level, stream: TextIO
     logging.captureWarnings(True)
 
 
-def _formatter(
-    shared: list[Processor], format: str, known: tuple[str, ...]
-) -> structlog.stdlib.ProcessorFormatter:
-    renderers: list[Processor] = (
-        [structlog.processors.format_exc_info, _secrets_hidden(known), _json_renderer()]
-        if format == "json"
-        else [
-            structlog.processors.format_exc_info,
-            _secrets_hidden(known),
-            structlog.dev.ConsoleRenderer(colors=False),
-        ]
-    )
+def _formatter(shared: list[Processor], format: str) -> structlog.stdlib.ProcessorFormatter:
+    console: Processor = structlog.dev.ConsoleRenderer(colors=False)
     return structlog.stdlib.ProcessorFormatter(
         foreign_pre_chain=shared,
-        processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, *renderers],
+        processors=[
+            structlog.stdlib.ProcessorFormatter.remove_processors_meta,
+            structlog.processors.format_exc_info,
+            _hide_secrets,
+            _json_renderer() if format == "json" else console,
+        ],
     )
 
 
@@ -129,8 +134,5 @@ def _constant_fields(fields: Mapping[str, object]) -> Processor:
     return add
 
 
-def _secrets_hidden(known: tuple[str, ...]) -> Processor:
-    def hide(_: WrappedLogger, __: str, event: EventDict) -> MutableMapping[str, Any]:
-        return {name: mask_value(name, value, known) for name, value in event.items()}
-
-    return hide
+def _hide_secrets(_: WrappedLogger, __: str, event: EventDict) -> MutableMapping[str, Any]:
+    return {name: mask_value(name, value, _known_secrets) for name, value in event.items()}

@@ -52,6 +52,8 @@ environment variable of that name, then the default holds. An empty variable cou
 
 - A bad value in the environment stops the start, with a sentence that names the variable, the value
   and what is allowed. A bad value in the RDB is ignored, loudly in the log; it stops nobody.
+- `manage.py scheduler_settings` shows all values in force and where each comes from. `--set NAME=VALUE`
+  and `--unset NAME` change them in the RDB: all workers read them again and acknowledge.
 - A variable `SCHEDULER_*` that no setting has is a warning with the nearest name.
 - *Restart*: a running worker keeps its old value until it is started again. All others are taken
   up while running.
@@ -70,6 +72,8 @@ Beside these, `DATABASE_URL` names the database: `postgres://user:password@host:
 
 - 環境変数の値が不正なときは、変数名、値、許される範囲を示して起動を中止します。RDB の値が
   不正なときは、ログに警告を出してその値を無視し、動作は止めません。
+- `manage.py scheduler_settings` で、有効な値とその出どころを確認できます。`--set 名前=値` と
+  `--unset 名前` で RDB の値を変更すると、すべてのワーカーが読み直して応答します。
 - どの設定にもない `SCHEDULER_*` という環境変数には、最も近い名前を添えて警告します。
 - **再起動**: 実行中のワーカーは、再起動するまで古い値で動き続けます。それ以外は実行中に反映
   されます。

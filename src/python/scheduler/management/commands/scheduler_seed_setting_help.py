@@ -3,15 +3,16 @@
 from argparse import ArgumentParser
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandError
-from django.db import Error as DatabaseError
+from django.core.management.base import BaseCommand
 
-from scheduler.domain.errors import SchedulerError
+from scheduler.management.failing import plainly
 from scheduler.queries.plugins import plugin_host
 from scheduler.requests.setting_help import Seeding, seed_setting_help
 
 
 class Command(BaseCommand):
+    # Checks of models ask the database: without one they would end in a traceback.
+    requires_system_checks = []
     help = (
         "Fill the table of settings' help (title, meaning, impact, limits, in Japanese and "
         "English) for the core and the enabled plugins. Rows that exist are left alone, unless "
@@ -30,20 +31,11 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         dry_run: bool = options["dry_run"]
-        try:
+        with plainly():
+            models = plugin_host().settings_models
             seeding = seed_setting_help(
-                plugin_host().settings_models,
-                apply_defaults=options["apply_defaults"],
-                dry_run=dry_run,
+                models, apply_defaults=options["apply_defaults"], dry_run=dry_run
             )
-        except SchedulerError as error:
-            raise CommandError(str(error), returncode=2) from error
-        except DatabaseError as error:
-            sentence = (
-                "The table of the settings' help cannot be used; check DATABASE_URL and run "
-                "`manage.py migrate`."
-            )
-            raise CommandError(sentence, returncode=2) from error
         self._tell(seeding, dry_run=dry_run)
 
     def _tell(self, seeding: Seeding, *, dry_run: bool) -> None:

@@ -3,6 +3,7 @@
 import json
 import sys
 from argparse import ArgumentParser
+from collections.abc import Sequence
 from dataclasses import asdict
 from datetime import datetime
 from typing import Any
@@ -13,7 +14,10 @@ from django.utils import timezone
 
 from scheduler.domain.values import RunState
 from scheduler.management.failing import plainly
+from scheduler.plugin_api.host import HealthResult
+from scheduler.plugin_api.values import HealthStatus
 from scheduler.queries.cluster import ClusterStatus, WorkerStatus, cluster_status
+from scheduler.queries.health import health
 from scheduler.queries.runs import DueView, RunView, due_next, recent_runs, runs_by_state
 
 NO_LEADER = 1
@@ -24,8 +28,9 @@ class Command(BaseCommand):
     requires_system_checks = []
     help = (
         "Show the cluster: roles, epoch, workers with load and lease, runs by state (open ones, "
-        "and those planned within the last hour), recent runs, what is due next. Exit codes: 0 "
-        "someone leads, 1 nobody does, 2 the database does not answer."
+        "and those planned within the last hour), recent runs, what is due next, health (the "
+        "cluster's own and that of the plugins). Exit codes: 0 someone leads, 1 nobody does, "
+        "2 the database does not answer."
     )
 
     def add_arguments(self, parser: ArgumentParser) -> None:
@@ -39,11 +44,13 @@ class Command(BaseCommand):
         with plainly():
             status, counts = cluster_status(), runs_by_state()
             recent, due = recent_runs(limit), due_next(limit)
+            checks = health(status)
         if options["json"]:
-            found = _as_json(status, counts, recent, due)
+            found = _as_json(status, counts, recent, due) | {"health": list(map(_check, checks))}
             self.stdout.write(json.dumps(found, default=_plain, ensure_ascii=False))
         else:
-            self.stdout.write("\n".join(_as_text(status, counts, recent, due)))
+            lines = [*_as_text(status, counts, recent, due), *_health_lines(checks)]
+            self.stdout.write("\n".join(lines))
         if not status.has_leader:
             sys.exit(NO_LEADER)
 
@@ -57,6 +64,10 @@ def _as_json(
         "recent": [asdict(run) for run in recent],
         "due_next": [asdict(each) for each in due],
     }
+
+
+def _check(result: HealthResult) -> dict[str, Any]:
+    return {"plugin": result.plugin, "check": result.check} | asdict(result.report)
 
 
 def _plain(value: object) -> str:
@@ -84,6 +95,16 @@ def _as_text(
         "Due next:" if due else "Due next: nothing",
         *(f"  {_clock(each.due_at)}  {each.job_name}" for each in due),
     ]
+
+
+def _health_lines(checks: Sequence[HealthResult]) -> list[str]:
+    """What is not well; one line when all is."""
+    ill = [one for one in checks if one.report.status is not HealthStatus.OK]
+    lines = [
+        f"  {one.report.status.value.upper()} {one.check} ({one.plugin}): {one.report.summary}"
+        for one in ill
+    ]
+    return ["", f"Health: {len(checks) - len(ill)} of {len(checks)} checks are well", *lines]
 
 
 def _cluster_lines(status: ClusterStatus) -> list[str]:
