@@ -1,10 +1,13 @@
 """What the cluster's rows and the plugins' checks say of its health."""
 
+import json
 from dataclasses import replace
 from datetime import UTC, datetime
+from io import StringIO
 from typing import Any
 
 import pytest
+from django.core.management import call_command
 
 from scheduler.domain.values import DesiredMode, LeaseState, Role
 from scheduler.models import SchedulerSetting
@@ -108,3 +111,26 @@ def test_the_plugins_checks_come_after_the_cores(database, monkeypatch):
     found = module.health(cluster(worker()))
     assert statuses(found) == {"leader": WELL, "workers": FAILING, "load": WELL, "storage": WARNING}
     assert [one.plugin for one in found] == ["core", "core", "core", "careful"]
+
+
+def told(*options: str) -> str:
+    out = StringIO()
+    with pytest.raises(SystemExit):
+        call_command("scheduler_status", *options, stdout=out)
+    return out.getvalue()
+
+
+def test_the_status_tells_what_is_not_well(database):
+    text = told()
+    assert "Health: 1 of 3 checks are well" in text
+    assert "FAILING leader (core): Nobody leads" in text
+    assert "load" not in text.partition("Health:")[2]
+
+
+def test_the_status_as_json_holds_every_check(database):
+    checks = json.loads(told("--json"))["health"]
+    assert [(one["check"], one["status"]) for one in checks] == [
+        ("leader", "failing"),
+        ("workers", "failing"),
+        ("load", "ok"),
+    ]

@@ -52,8 +52,9 @@ environment variable of that name, then the default holds. An empty variable cou
 
 - A bad value in the environment stops the start, with a sentence that names the variable, the value
   and what is allowed. A bad value in the RDB is ignored, loudly in the log; it stops nobody.
-- `manage.py scheduler_settings` shows all values in force and where each comes from. `--set NAME=VALUE`
-  and `--unset NAME` change them in the RDB: all workers read them again and acknowledge.
+- `manage.py scheduler_settings` shows all values in force and where each comes from;
+  `--set NAME=VALUE` and `--unset NAME` change them in the RDB: all workers read them again and
+  acknowledge.
 - A variable `SCHEDULER_*` that no setting has is a warning with the nearest name.
 - *Restart*: a running worker keeps its old value until it is started again. All others are taken
   up while running.
