@@ -133,6 +133,11 @@ class TestClaiming:
         assert world.workers.claim("w-1", [(run, seq, uuid4())], hold_seq=0) == [run]
         assert world.workers.claim("w-1", [(run, seq, uuid4())], hold_seq=0) == []
 
+    def test_asked_again_under_the_same_token_is_answered_the_same(self, world: World, run):
+        claim = (run, world.assign([run])[run], uuid4())
+        assert world.workers.claim("w-1", [claim], hold_seq=0) == [run]
+        assert world.workers.claim("w-1", [claim], hold_seq=0) == [run]
+
     def test_needs_the_number_of_the_present_assignment(self, world: World, run):
         old = world.assign([run])[run]
         world.leader.unassign(world.fence, [(run, old)], Reason.REASSIGNED)

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Collection, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import asdict
 from typing import Any
 from uuid import UUID
@@ -182,14 +183,17 @@ class SqlWorkerStore(Closing):
     def _claim_part(
         self, worker_id: str, claims: Sequence[tuple[UUID, int, UUID]], hold_seq: int
     ) -> list[UUID]:
-        try:
+        won: list[UUID] = []
+        with suppress(DatabaseUnavailable):
             rows = self._session.run(
                 self._claim, {"v": claims}, worker_id=worker_id, hold_seq=hold_seq
             )
-        except DatabaseUnavailable:
-            tokens = [(run, token) for run, _, token in claims]
-            rows = self._session.run(CLAIMED, {"v": tokens})
-        return [uuid_of(row[0]) for row in rows]
+            won = [uuid_of(row[0]) for row in rows]
+        # What is missing may have been won before by this very token, and the answer lost.
+        tokens = [(run, token) for run, _, token in claims if run not in set(won)]
+        if tokens:
+            won += [uuid_of(row[0]) for row in self._session.run(CLAIMED, {"v": tokens})]
+        return won
 
     def finish(self, worker_id: str, results: Sequence[RunResult]) -> list[UUID]:
         """``worker_id`` is not asked for: a spooled result may come from the worker's next life."""
