@@ -15,16 +15,16 @@ class RunningSettings(SettingsModel):
         title=("Skip runs that are late by", "遅延実行をスキップするまでの時間"),
         meaning=(
             "A run that could not start within this time after it was due becomes SKIPPED "
-            "(SKIP_LATE). 0: never. A job may have its own value.",
+            "(SKIP_LATE). A job may have its own value.",
             "予定時刻からこの時間内に開始できなかった実行を SKIPPED(SKIP_LATE)にします。"
-            "0 なら行いません。ジョブごとの指定が優先されます。",
+            "ジョブごとの指定が優先されます。",
         ),
         impact=(
             "Keeps a backlog from flooding the workers after a long stop.",
             "長い停止のあとに、たまった実行がワーカーへ殺到するのを防ぎます。",
         ),
         example="300",
-        ge=0,
+        ge=1,
         le=604800,
         unit=SECONDS,
     )
@@ -81,16 +81,16 @@ class RunningSettings(SettingsModel):
     )
     kill_grace_seconds: float = setting(
         5.0,
-        title=("Grace before KILL", "強制終了までの猶予"),
+        title=("Last starts before the lease's end", "リース終了前に開始を止める時間"),
         meaning=(
-            "Time between SIGTERM and SIGKILL when a run is canceled, times out or its lease ends.",
-            "中止、時間切れ、リース喪失の際に、SIGTERM から SIGKILL までに与える時間です。",
+            "A worker whose lease ends within this time starts no run: it would be ended at once. "
+            "(How long a run has between TERM and KILL is the job's own value.)",
+            "リースの残りがこの時間を切ったワーカーは、すぐに終了させることになる実行を開始"
+            "しません。(TERM から KILL までの猶予はジョブごとに指定します。)",
         ),
         impact=(
-            "Longer: jobs can clean up. A lost worker gives its runs TERM this long before the "
-            "lease's end.",
-            "長くするとジョブが後始末をできます。喪失したワーカーは、リース終了のこの時間前に"
-            "実行へ TERM を送ります。",
+            "Longer: a worker that lost its lines stops starting runs sooner.",
+            "長くすると、通信を失ったワーカーがより早く開始を止めます。",
         ),
         example="5",
         ge=0,

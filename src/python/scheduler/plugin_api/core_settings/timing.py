@@ -47,7 +47,7 @@ class TimingSettings(SettingsModel):
             ("kill_grace_seconds", "run_lease_seconds"),
             lambda s: s.kill_grace_seconds * 2 <= s.run_lease_seconds,
             "SCHEDULER_KILL_GRACE_SECONDS must be at most half of SCHEDULER_RUN_LEASE_SECONDS, "
-            "since a worker that lost its lines ends its runs that long before the lease's end",
+            "or a worker would start no runs between two renewals",
         ),
         Rule(
             ("continuation_confirm_seconds", "run_lease_seconds"),
