@@ -1,216 +1,97 @@
-"""Transitions reach each reader: all of them, in order for each run, again until they are taken."""
+"""What plugins asked to be told of is written with the change, and nothing else is."""
 
 from collections.abc import Iterator
-from uuid import UUID, uuid4
 
-import psycopg
 import pytest
 
-from scheduler.domain.errors import StaleEpoch
-from scheduler.domain.transitions import ALLOWED
-from scheduler.domain.values import Fence, Reason, RunState, RunTransition
-from scheduler.store.connections import database_from_url
+from scheduler.domain.values import Reason, RunState
+from scheduler.ports import CursorMove
 from scheduler.store.leader import SqlLeaderStore
-from scheduler.store.outbox_reader import SqlOutbox
-from scheduler.store.sessions import Database
+from scheduler.store.outbox import Transition
+from scheduler.store.statements import Statement
 from scheduler.store.worker import SqlWorkerStore
-from tests.contract.store.world import World, result
+from tests.contract.store.world import T0, World, new_run, result
 
-EVERY = frozenset((old, new) for old, moves in ALLOWED.items() for new in moves)
 S = RunState
+EVERYTHING: list[Transition] = [(old, new) for old in S for new in S]
 
 
-def telling(database: Database, declared: frozenset[tuple[RunState, RunState]] = EVERY) -> World:
-    """A world whose stores write the declared transitions down."""
-    world = World(database)
+@pytest.fixture
+def told(world: World) -> Iterator[World]:
+    """A world whose stores were built for plugins that want to know of every transition."""
     world.leader.close()
     world.workers.close()
-    world.leader = SqlLeaderStore(database, declared_transitions=declared)
-    world.workers = SqlWorkerStore(database, declared_transitions=declared)
-    world.worker("w-1")
-    world.elect("w-1")
-    return world
-
-
-@pytest.fixture
-def world(database: Database) -> Iterator[World]:
-    world = telling(database)
+    world.leader = SqlLeaderStore(world.database, declared_transitions=EVERYTHING)
+    world.workers = SqlWorkerStore(world.database, declared_transitions=EVERYTHING)
     yield world
-    world.close()
 
 
-@pytest.fixture
-def outbox(database: Database) -> Iterator[SqlOutbox]:
-    with SqlOutbox(database) as outbox:
-        yield outbox
+def outbox(world: World) -> list[tuple[str, str, str | None, str]]:
+    rows = world.session.run(
+        Statement(
+            "SELECT old_state, new_state, worker_id, reason FROM scheduler_run_outbox ORDER BY id"
+        )
+    )
+    return [tuple(row) for row in rows]
 
 
-def finish(world: World, tokens: dict[UUID, UUID], state: RunState = S.SUCCEEDED) -> None:
-    world.workers.finish("w-1", [result(run, token, state) for run, token in tokens.items()])
+def test_the_life_of_a_run_is_told_in_order(told: World):
+    (run,) = told.plan(told.define())
+    token = told.start([run])[run]
+    told.workers.finish("w-1", [result(run, token, S.FAILED, reason=Reason.EXIT_CODE)])
+    assert outbox(told) == [
+        ("PENDING", "ASSIGNED", "w-1", ""),
+        ("ASSIGNED", "RUNNING", "w-1", ""),
+        ("RUNNING", "FAILED", "w-1", "EXIT_CODE"),
+    ]
 
 
-def drain(world: World, outbox: SqlOutbox, reader: str, limit: int = 100) -> list[RunTransition]:
-    """All that ``reader`` has not taken, taken."""
-    found: list[RunTransition] = []
-    while (batch := outbox.unread(reader, limit)).transitions:
-        found += batch.transitions
-        outbox.taken(world.fence, reader, batch.place)
-    return found
+def test_what_did_not_change_is_not_told(told: World):
+    (run,) = told.plan(told.define())
+    told.assign([run])
+    told.assign([run])
+    told.workers.claim("w-9", [(run, 1, run)], hold_seq=0)
+    assert len(outbox(told)) == 1
 
 
-def moves(found: list[RunTransition], run: UUID) -> list[tuple[RunState, RunState]]:
-    return [(one.old, one.new) for one in found if one.run_id == run]
+def test_a_run_taken_back_names_the_worker_that_had_it(told: World):
+    (run,) = told.plan(told.define())
+    seq = told.assign([run])[run]
+    told.leader.unassign(told.fence, [(run, seq)], Reason.REASSIGNED)
+    assert outbox(told)[-1] == ("ASSIGNED", "PENDING", "w-1", "REASSIGNED")
 
 
-LIFE = [(S.PENDING, S.ASSIGNED), (S.ASSIGNED, S.RUNNING), (S.RUNNING, S.SUCCEEDED)]
+def test_skipped_canceled_and_orphaned_runs_are_told(told: World):
+    skipped, canceled, orphaned = told.plan(told.define(), 3)
+    told.leader.skip(told.fence, [(skipped, Reason.SKIP_LATE, "")])
+    told.leader.request_cancel(told.fence, [canceled], Reason.CANCELED_BY_REQUEST)
+    told.leader.cancel_waiting(told.fence)
+    told.start([orphaned])
+    told.lose("w-1")
+    told.leader.orphan(told.fence, [(orphaned, None, False)])
+    ends = [row[1] for row in outbox(told) if row[1] in {"SKIPPED", "CANCELED", "ORPHANED"}]
+    assert ends == ["SKIPPED", "CANCELED", "ORPHANED"]
 
 
-@pytest.mark.parametrize("limit", [1, 2, 100])
-def test_a_reader_is_told_of_a_runs_whole_life_in_order(world, outbox, limit):
-    runs = world.plan(world.define(), 3)
-    finish(world, world.start(runs))
-    found = drain(world, outbox, "p", limit)
-    assert len(found) == 9
-    for run in runs:
-        assert moves(found, run) == LIFE
+def test_a_slot_that_is_born_skipped_is_told_as_skipped(told: World):
+    definition = told.define()
+    run = new_run(definition, state=S.SKIPPED, reason=Reason.MISFIRE_SKIPPED)
+    told.leader.record_plan(told.fence, [CursorMove(definition, 1, T0, T0, None, (run,))])
+    assert outbox(told) == [("PENDING", "SKIPPED", None, "MISFIRE_SKIPPED")]
 
 
-def test_a_transition_says_what_happened_to_which_run_where(world, outbox):
-    definition = world.define("report")
-    (run,) = world.plan(definition)
-    finish(world, world.start([run]), S.FAILED)
-    last = drain(world, outbox, "p")[-1]
-    assert (last.run_id, last.definition_id, last.job_name) == (run, definition, "report")
-    assert (last.old, last.new, last.attempt, last.worker_id) == (S.RUNNING, S.FAILED, 1, "w-1")
-    assert abs((last.at - world.now()).total_seconds()) < 60
+def test_nothing_is_written_where_nobody_asked(world: World):
+    (run,) = world.plan(world.define())
+    token = world.start([run])[run]
+    world.workers.finish("w-1", [result(run, token)])
+    assert outbox(world) == []
 
 
-def test_a_batch_that_was_not_taken_comes_again(world, outbox):
-    finish(world, world.start(world.plan(world.define())))
-    assert outbox.unread("p", 2) == outbox.unread("p", 2)
-
-
-def test_each_reader_has_a_place_of_its_own(world, outbox):
-    finish(world, world.start(world.plan(world.define())))
-    assert len(drain(world, outbox, "one")) == 3
-    assert len(drain(world, outbox, "two")) == 3
-    assert drain(world, outbox, "one") == []
-
-
-def test_what_comes_later_is_told_later(world, outbox):
+def test_only_what_was_asked_for_is_written(world: World):
+    world.workers.close()
+    world.workers = SqlWorkerStore(world.database, declared_transitions=[(S.RUNNING, S.FAILED)])
     first, second = world.plan(world.define(), 2)
-    finish(world, world.start([first]))
-    assert {one.run_id for one in drain(world, outbox, "p")} == {first}
-    finish(world, world.start([second]))
-    assert {one.run_id for one in drain(world, outbox, "p")} == {second}
-
-
-def test_with_nothing_declared_nothing_is_written(database):
-    world = telling(database, frozenset())
-    finish(world, world.start(world.plan(world.define())))
-    assert world.count("scheduler_run_outbox") == 0
-    world.close()
-
-
-def test_only_what_was_declared_is_written(database, outbox):
-    world = telling(database, frozenset({(S.RUNNING, S.FAILED)}))
-    good, bad = world.plan(world.define(), 2)
-    tokens = world.start([good, bad])
-    finish(world, {good: tokens[good]})
-    finish(world, {bad: tokens[bad]}, S.FAILED)
-    assert [(one.run_id, one.new) for one in drain(world, outbox, "p")] == [(bad, S.FAILED)]
-    world.close()
-
-
-def test_skips_and_orphans_are_told_too(world, outbox):
-    skipped, orphaned = world.plan(world.define(), 2)
-    world.leader.skip(world.fence, [(skipped, Reason.SKIP_LATE, "late")])
-    world.worker("w-2")
-    world.start([orphaned], "w-2")
-    world.lose("w-2")
-    world.leader.orphan(world.fence, [(orphaned, None, False)])
-    found = drain(world, outbox, "p")
-    assert moves(found, skipped) == [(S.PENDING, S.SKIPPED)]
-    assert moves(found, orphaned)[-1] == (S.RUNNING, S.ORPHANED)
-    assert found[-1].worker_id == "w-2"
-
-
-def test_what_all_have_taken_is_forgotten_and_nothing_else(world, outbox):
-    first, second = world.plan(world.define(), 2)
-    finish(world, world.start([first]))
-    drain(world, outbox, "one")
-    assert outbox.forget(world.fence, ["one", "two"]) == 0
-    drain(world, outbox, "two")
-    finish(world, world.start([second]))
-    assert outbox.forget(world.fence, ["one", "two"]) == 3
-    assert world.count("scheduler_run_outbox") == 3
-    assert len(drain(world, outbox, "one")) == 3
-
-
-def test_a_reader_that_is_no_longer_there_keeps_nothing(world, outbox):
-    finish(world, world.start(world.plan(world.define())))
-    outbox.taken(world.fence, "gone", (0, 0, 0))
-    drain(world, outbox, "one")
-    assert outbox.forget(world.fence, ["one"]) == 3
-
-
-def test_a_deposed_leader_cannot_move_a_readers_place(world, outbox):
-    finish(world, world.start(world.plan(world.define())))
-    batch, stale = outbox.unread("p", 10), world.fence
-    world.elect("w-1")
-    with pytest.raises(StaleEpoch):
-        outbox.taken(stale, "p", batch.place)
-    with pytest.raises(StaleEpoch):
-        outbox.forget(Fence(99, uuid4()), ["p"])
-    assert outbox.unread("p", 10).transitions == batch.transitions
-
-
-# ------------------------------------------------------------------ slow commits (PostgreSQL only)
-
-INSERT = """
-    INSERT INTO scheduler_run_outbox
-        (xid, run_id, definition_id, attempt, old_state, new_state, at)
-    VALUES (pg_current_xact_id()::text::bigint, %s, 1, 1, 'RUNNING', 'FAILED', now())
-"""
-
-
-@pytest.fixture
-def slow(postgres) -> Iterator[psycopg.Connection]:
-    with psycopg.connect(postgres.dsn) as connection:
-        yield connection
-
-
-@pytest.fixture
-def quick(postgres) -> Iterator[psycopg.Connection]:
-    with psycopg.connect(postgres.dsn, autocommit=True) as connection:
-        yield connection
-
-
-@pytest.mark.postgres
-def test_a_transaction_that_is_slow_to_commit_is_not_left_out(postgres, slow, quick):
-    database = database_from_url(postgres.dsn, worker_id="w-1")
-    world = telling(database)
-    early, late = uuid4(), uuid4()
-    with SqlOutbox(database) as outbox:
-        slow.execute(INSERT, [early])
-        quick.execute(INSERT, [late])
-        # The later one is committed, but must not move the place past the other.
-        assert drain(world, outbox, "p") == []
-        slow.commit()
-        assert [one.run_id for one in drain(world, outbox, "p")] == [early, late]
-    world.close()
-
-
-@pytest.mark.postgres
-def test_a_transaction_with_an_older_xid_and_a_newer_row_comes_last(postgres, slow, quick):
-    database = database_from_url(postgres.dsn, worker_id="w-1")
-    world = telling(database)
-    run = uuid4()
-    with SqlOutbox(database) as outbox:
-        slow.execute("SELECT pg_current_xact_id()")
-        quick.execute(INSERT, [run])
-        slow.execute(INSERT.replace("'RUNNING', 'FAILED'", "'ASSIGNED', 'RUNNING'"), [run])
-        slow.commit()
-        found = drain(world, outbox, "p", 1)
-        assert [one.new for one in found] == [S.FAILED, S.RUNNING]
-    world.close()
+    tokens = world.start([first, second])
+    done = [result(first, tokens[first]), result(second, tokens[second], S.FAILED)]
+    world.workers.finish("w-1", done)
+    assert [row[:2] for row in outbox(world)] == [("RUNNING", "FAILED")]

@@ -8,9 +8,11 @@ from django.db.backends.base.schema import BaseDatabaseSchemaEditor
 
 # A run's row is updated three times in its life and a lease each second or so: room in the page
 # keeps those updates in place (HOT), and autovacuum comes by rows, not by share of the table.
+# Measured with batches of 500 neighbours, each assigned and then claimed: 53 % of these updates
+# were HOT at fillfactor 70, 84 % at 55, 96 % at 45; small batches are HOT at any of them.
 POSTGRES_STORAGE = {
     "scheduler_job_run": (
-        "fillfactor = 70, autovacuum_vacuum_scale_factor = 0.02,"
+        "fillfactor = 50, autovacuum_vacuum_scale_factor = 0.02,"
         " autovacuum_vacuum_insert_scale_factor = 0.05, autovacuum_analyze_scale_factor = 0.02"
     ),
     "scheduler_job_run_detail": "autovacuum_vacuum_scale_factor = 0.02",

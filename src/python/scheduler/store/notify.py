@@ -90,30 +90,46 @@ class NotifyListening:
     ) -> None:
         self._database, self._topics, self._on_ring = database, topics, on_ring
         self._closing = threading.Event()
+        self._away = False
         self._thread = threading.Thread(target=self._run, name="bell-notify", daemon=True)
         self._thread.start()
 
     def close(self) -> None:
-        """Returns when ``on_ring`` will not be called again."""
+        """No ring is delivered after this returns, unless called by ``on_ring`` itself."""
         self._closing.set()
-        self._thread.join()
+        if threading.current_thread() is not self._thread:
+            self._thread.join()
 
     def _run(self) -> None:
         while not self._closing.is_set():
             try:
                 self._hear()
             except psycopg.Error as error:
-                log.info("bell_unheard", reason=first_line(error))
+                self._note_away(error)
                 self._closing.wait(RECONNECT_SECONDS)
 
     def _hear(self) -> None:
         with self._database.connect("bell") as connection:
             connection.execute(f"LISTEN {CHANNEL}")
+            self._away = False
             for topic in self._topics:
-                self._on_ring(topic)
+                self._deliver(topic)
             while not self._closing.is_set():
                 for notice in connection.notifies(timeout=LOOK_UP_SECONDS):
-                    if notice.payload in self._topics:
-                        self._on_ring(notice.payload)
+                    self._deliver(notice.payload)
                     if self._closing.is_set():
                         return
+
+    def _deliver(self, topic: str) -> None:
+        if topic not in self._topics:
+            return
+        try:
+            self._on_ring(topic)
+        except Exception:
+            # One listener's fault must not make it deaf for good.
+            log.exception("bell_listener_failed", topic=topic)
+
+    def _note_away(self, error: Exception) -> None:
+        if not self._away:
+            self._away = True
+            log.warning("bell_unheard", where=self._database.where, reason=first_line(error))

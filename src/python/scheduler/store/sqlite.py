@@ -87,7 +87,7 @@ class SqliteSession:
         self.dialect: Dialect = SqliteDialect()
         self._database, self._busy_seconds = database, busy_seconds
         self._connection: sqlite3.Connection | None = None
-        self._texts: dict[tuple[str, tuple[str, ...]], str] = {}
+        self._texts: dict[tuple[str, ...], str] = {}
 
     def run(self, statement: Statement, batches: Batches | None = None, **values: Any) -> list[Row]:
         params = statement.params(self.dialect, values, batches or {})
@@ -126,7 +126,7 @@ class SqliteSession:
     def _execute(
         self, relations: Mapping[str, str], text: str, params: dict[str, Any]
     ) -> sqlite3.Cursor:
-        key = (text, tuple(relations))
+        key = (text, *relations.values())
         if key not in self._texts:
             self._texts[key] = with_relations(relations, self.dialect.sql(text))
         return self._open().execute(self._texts[key], params)
