@@ -1,20 +1,15 @@
-"""One test per hook, and that no plugin can harm the scheduler or another plugin."""
+"""One test per hook: executors, transitions, health checks."""
 
-from collections.abc import Callable, Sequence
-from datetime import UTC, datetime
-from typing import Any
+from collections.abc import Sequence
 from uuid import UUID
 
 import pytest
 
-from scheduler.domain.errors import InvalidArgs, InvalidSetting, PluginProblem, UnknownExecutor
+from scheduler.domain.errors import InvalidArgs, PluginProblem, UnknownExecutor
 from scheduler.domain.values import LaunchSpec, RunState, StartOrder
-from scheduler.plugin_api.core_settings import CoreSettings
 from scheduler.plugin_api.hookspecs import hookimpl
 from scheduler.plugin_api.host import PluginHost
-from scheduler.plugin_api.loading import load_plugins
 from scheduler.plugin_api.plugin import Plugin
-from scheduler.plugin_api.settings import SettingsModel, setting
 from scheduler.plugin_api.values import (
     HealthCheck,
     HealthReport,
@@ -23,83 +18,19 @@ from scheduler.plugin_api.values import (
     LaunchSite,
     RunTransition,
 )
-
-RUN = UUID("0190f3a0-0000-7000-8000-000000000001")
-NOON = datetime(2026, 1, 2, 3, tzinfo=UTC)
-SITE = LaunchSite(worker_id="w-1", log_path="/logs/1")
-JOB = JobSketch(name="nightly", command="check", args=None, isolation="fork")
-
-
-def _give(found: type[Plugin]) -> Callable[[], Any]:
-    return lambda: found
-
-
-def host_of(*classes: type[Plugin]) -> PluginHost:
-    offered: dict[str, Callable[[], Any]] = {c.name: _give(c) for c in classes}
-    return PluginHost(load_plugins(list(offered), offered))
-
-
-def order(executor: str, args: Any = None) -> StartOrder:
-    return StartOrder(
-        run_id=RUN,
-        assign_seq=5,
-        start_in_seconds=0,
-        definition_id=1,
-        job_name="nightly",
-        attempt=2,
-        orphan_count=0,
-        slot_key="t:x",
-        scheduled_for=NOON,
-        executor=executor,
-        command="check",
-        args=args,
-        isolation="exec",
-        timeout_seconds=60,
-        kill_grace_seconds=3,
-    )
-
-
-def transition(new: RunState, attempt: int = 1) -> RunTransition:
-    return RunTransition(
-        run_id=RUN,
-        definition_id=1,
-        job_name="nightly",
-        attempt=attempt,
-        old=RunState.RUNNING,
-        new=new,
-        reason="",
-        worker_id="w-1",
-        at=NOON,
-    )
-
-
-def report(status: HealthStatus) -> Callable[[], HealthReport]:
-    return lambda: HealthReport(status, "as asked")
-
-
-def broken(*_: Any, **__: Any) -> Any:
-    raise RuntimeError("at redis://:hunter22@host")
-
-
-class Echo:
-    """An executor that runs the command ``echo_http``."""
-
-    name = "http"
-
-    def validate_job(self, job: JobSketch) -> str | None:
-        return None if job.args else "Give the address in the arguments."
-
-    def launch(self, order: StartOrder, site: LaunchSite) -> LaunchSpec:
-        return LaunchSpec(order.run_id, ("echo_http",), {}, site.log_path, executor=self.name)
-
-
-class HttpPlugin(Plugin):
-    name = "http_plugin"
-
-    @hookimpl
-    def scheduler_executors(self):
-        return (Echo(),)
-
+from tests.plugins.builders import (
+    JOB,
+    RUN,
+    SITE,
+    Echo,
+    HttpPlugin,
+    Recorder,
+    broken,
+    host_of,
+    order,
+    report,
+    transition,
+)
 
 # ----------------------------------------------------------------------------------- executors
 
@@ -225,18 +156,6 @@ def test_an_executor_that_breaks_is_named_and_counted():
 # --------------------------------------------------------------------------------- transitions
 
 
-class Recorder(Plugin):
-    name = "recorder"
-    run_states = frozenset({RunState.FAILED, RunState.ORPHANED})
-
-    def __init__(self) -> None:
-        self.told: list[tuple[RunTransition, ...]] = []
-
-    @hookimpl
-    def scheduler_run_transitioned(self, transitions: Sequence[RunTransition]) -> None:
-        self.told.append(tuple(transitions))
-
-
 def recorder_in(host: PluginHost) -> Recorder:
     return next(plugin for plugin in host.plugins if isinstance(plugin, Recorder))
 
@@ -331,77 +250,3 @@ def test_a_check_that_raises_is_shown_as_failing_and_the_others_go_on():
     (failure,) = host.failures
     assert (failure.plugin, failure.hook, failure.count) == ("shaky", "health check bad", 1)
     assert "hunter22" not in failure.last_error
-
-
-# ------------------------------------------------------------------------------------- settings
-
-
-class DepthSettings(SettingsModel):
-    model_config = {"env_prefix": "SCHEDULER_DIVER_"}
-    depth: int = setting(
-        3, title=("Depth", "深さ"), meaning=("m", "意味"), impact=("i", "影響"), ge=1, le=9
-    )
-
-
-class Diver(Plugin):
-    name = "diver"
-    settings_model = DepthSettings
-
-
-def test_hook_scheduler_settings():
-    host = host_of(Diver)
-    assert host.settings_models == (CoreSettings, DepthSettings)
-    host.configure(rows={}, environ={"SCHEDULER_DIVER_DEPTH": "5"})
-    diver = host.plugins[1]
-    assert diver.settings.depth == 5
-    host.configure(rows={"SCHEDULER_DIVER_DEPTH": "6"}, environ={"SCHEDULER_DIVER_DEPTH": "5"})
-    assert diver.settings.depth == 6
-    assert host.resolved(DepthSettings).settings.depth == 6
-
-
-def test_a_bad_environment_value_of_a_plugin_stops_the_start_and_changes_nothing():
-    host = host_of(Diver)
-    host.configure(rows={}, environ={})
-    with pytest.raises(InvalidSetting, match="SCHEDULER_DIVER_DEPTH"):
-        host.configure(rows={}, environ={"SCHEDULER_DIVER_DEPTH": "10", "SCHEDULER_NODE_ID": "n"})
-    assert host.plugins[1].settings.depth == 3
-    assert host.resolved(CoreSettings).settings.node_id == ""
-
-
-def test_a_bad_row_of_a_plugin_stops_nobody():
-    host = host_of(Diver)
-    resolved = host.configure(rows={"SCHEDULER_DIVER_DEPTH": "10"}, environ={})
-    assert host.plugins[1].settings.depth == 3
-    assert [problem.key for one in resolved for problem in one.problems] == [
-        "SCHEDULER_DIVER_DEPTH"
-    ]
-
-
-# ------------------------------------------------------------------------------------ isolation
-
-
-@pytest.mark.parametrize(
-    "answer", [broken, lambda self: 7, lambda self: ["nonsense"], lambda self: [None]]
-)
-@pytest.mark.parametrize(
-    "hook", ["scheduler_settings", "scheduler_executors", "scheduler_health_checks"]
-)
-def test_a_hook_that_breaks_or_answers_nonsense_harms_no_other(hook, answer):
-    def implementation(self):
-        return answer(self)
-
-    bad = type("Bad", (Plugin,), {"name": "bad", hook: hookimpl(implementation)})
-    host = host_of(bad, HttpPlugin, Diver)
-    host.configure(rows={}, environ={})
-    assert set(host.executors) == {"management_command", "http"}
-    assert host.plugins[-1].settings.depth == 3
-    host.health()
-    assert [(f.plugin, f.hook, f.count) for f in host.failures] == [("bad", hook, 1)]
-
-
-def test_an_unbroken_host_has_no_failures():
-    host = host_of(HttpPlugin, Recorder, Diver)
-    host.configure(rows={}, environ={})
-    host.health()
-    assert host.executors
-    assert host.failures == ()
