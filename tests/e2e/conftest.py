@@ -9,9 +9,9 @@ import pytest
 
 from tests.e2e.cluster import Cluster, every, job
 
-# Work that is under way most of the time, and a pulse that shows each second who plans.
+# Work that is under way most of the time, and a pulse beside it.
 JOBS = [
-    job("pulse", "noop", every(1)),
+    job("pulse", "noop", every(2)),
     job(
         "work",
         "sample_long",

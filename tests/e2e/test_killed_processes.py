@@ -89,8 +89,15 @@ def test_a_killed_fork_server_is_replaced_and_its_runs_tried_again(cluster):
     run = wait_for_work(cluster, worker)
     cluster.fork_server_of(worker).kill()
     cluster.wait_until(lambda: later_attempt_succeeded(cluster, run), "a later attempt")
+    old = {row.id for row in cluster.runs() if row.started_at is not None}
+    cluster.wait_until(
+        lambda: any(
+            row.id not in old and row.worker_id == run.worker_id and row.state == "SUCCEEDED"
+            for row in cluster.runs()
+        ),
+        "new runs of the same worker",
+    )
     assert worker.running
-    assert wait_for_work(cluster, worker)
     cluster.assert_all_slots_ran_once()
 
 

@@ -1,47 +1,29 @@
 """What the screen shows, asked of the scheduler's own read side."""
 
 from dataclasses import dataclass
-from datetime import datetime
 
+from scheduler.domain.values import RunState
+from scheduler.queries.cluster import ClusterStatus, cluster_status
+from scheduler.queries.runs import DueView, RunView, due_next, recent_runs, runs_by_state
 
-@dataclass(frozen=True, slots=True)
-class WorkerLine:
-    """``load`` is the share of its host's CPU time in use, where the worker told it."""
-
-    node_id: str
-    worker_id: str
-    role: str
-    state: str
-    open_runs: int
-    capacity: int
-    load: float | None
-
-
-@dataclass(frozen=True, slots=True)
-class RunLine:
-    """``seconds`` from claim to end, None while it runs or when it never ran."""
-
-    job: str
-    due_at: datetime
-    attempt: int
-    state: str
-    reason: str
-    worker_id: str
-    seconds: float | None
+_BEGUN = frozenset(RunState) - {RunState.PENDING, RunState.ASSIGNED}
 
 
 @dataclass(frozen=True, slots=True)
 class Picture:
-    """A moment of the cluster. ``due_next`` holds (job, instant), soonest first."""
+    """A moment of the cluster. ``recent`` has the newest run first, ``due`` the soonest."""
 
-    leader: str | None
-    epoch: int
-    workers: list[WorkerLine]
-    runs_by_state: dict[str, int]
-    recent: list[RunLine]
-    due_next: list[tuple[str, datetime]]
+    status: ClusterStatus
+    states: dict[RunState, int]
+    recent: list[RunView]
+    due: list[DueView]
 
 
-def take_picture() -> Picture:
-    """The cluster as it is now."""
-    raise NotImplementedError
+def take_picture(*, recent: int = 14, due: int = 6) -> Picture:
+    """The cluster as it is now; so many runs and slots. Needs Django set up."""
+    return Picture(
+        status=cluster_status(),
+        states=runs_by_state(),
+        recent=recent_runs(recent, states=_BEGUN),
+        due=due_next(due),
+    )

@@ -5,34 +5,38 @@ import time
 from collections.abc import Callable
 from datetime import UTC, datetime
 
-from rich.console import Console, Group
+from django.db import Error, connections
+from rich.console import Console, Group, RenderableType
 from rich.live import Live
 from rich.panel import Panel
 from rich.table import Table
 from rich.text import Text
 
+from scheduler.domain.values import Role, RunState
+from scheduler.queries.cluster import WorkerStatus
 from scheduler_demo.cluster import DemoCluster
-from scheduler_demo.picture import Picture, RunLine, WorkerLine, take_picture
+from scheduler_demo.picture import Picture, take_picture
 
 _COLOURS = {
-    "SUCCEEDED": "green",
-    "RUNNING": "cyan",
-    "FAILED": "red",
-    "TIMED_OUT": "red",
-    "ORPHANED": "magenta",
-    "SKIPPED": "yellow",
-    "CANCELED": "yellow",
+    RunState.SUCCEEDED: "green",
+    RunState.RUNNING: "cyan",
+    RunState.FAILED: "red",
+    RunState.TIMED_OUT: "red",
+    RunState.ORPHANED: "magenta",
+    RunState.SKIPPED: "yellow",
+    RunState.CANCELED: "yellow",
 }
 _REFRESH_SECONDS = 1.0
 _LINE_SECONDS = 10.0
+_WIDEST_BAR = 24
 
 
 class Screen:
-    """Shows a running cluster until interrupted. ``say`` takes lines beside the table."""
+    """Shows a running cluster until interrupted. ``say`` takes lines where there is no table."""
 
     def __init__(self, cluster: DemoCluster, say: Callable[[str], None]) -> None:
         self._cluster, self._say = cluster, say
-        self._told_dead: set[str] = set()
+        self._told: set[str] = set()
 
     def show(self) -> None:
         """Until KeyboardInterrupt."""
@@ -42,33 +46,36 @@ class Screen:
             self._show_lines()
 
     def _show_table(self) -> None:
-        console = Console()
-        with Live(console=console, screen=False, auto_refresh=False) as live:
+        with Live(console=Console(), auto_refresh=False, vertical_overflow="crop") as live:
             while True:
-                live.update(self.render(take_picture()), refresh=True)
+                live.update(self.render(), refresh=True)
                 time.sleep(_REFRESH_SECONDS)
 
     def _show_lines(self) -> None:
         next_line = time.monotonic()
         while True:
-            for death in self._new_deaths():
-                self._say(death)
+            self._tell_deaths()
             if time.monotonic() >= next_line:
-                self._say(as_line(take_picture()))
-                next_line += _LINE_SECONDS
+                picture = _try_picture()
+                self._say(as_line(picture) if picture else "the database does not answer")
+                next_line = time.monotonic() + _LINE_SECONDS
             time.sleep(_REFRESH_SECONDS)
 
-    def _new_deaths(self) -> list[str]:
-        dead = [(name, tail) for name, tail in self._cluster.dead() if name not in self._told_dead]
-        self._told_dead.update(name for name, _ in dead)
-        return [f"{name} ended by itself: {tail}" for name, tail in dead]
+    def _tell_deaths(self) -> None:
+        for name, tail in self._cluster.dead():
+            if name not in self._told:
+                self._told.add(name)
+                self._say(f"{name} ended by itself: {tail}")
 
-    def render(self, picture: Picture) -> Group:
-        """The whole picture as tables."""
-        parts = [_headline(picture), _workers(picture.workers), _runs(picture.recent)]
-        parts.append(_due(picture))
-        dead = self._cluster.dead()
-        if dead:
+    def render(self) -> Group:
+        """The cluster as it is now, as tables; and what has ended that should run."""
+        picture = _try_picture()
+        parts: list[RenderableType] = (
+            [_headline(picture), _workers(picture), _runs(picture), _due(picture)]
+            if picture
+            else [Text("The database does not answer.", style="bold red")]
+        )
+        if dead := self._cluster.dead():
             told = "\n".join(f"{name} ended by itself: {tail}" for name, tail in dead)
             parts.append(Panel(Text(told), title="ended", border_style="red"))
         return Group(*parts, Text("Ctrl-C stops everything.", style="dim"))
@@ -76,48 +83,79 @@ class Screen:
 
 def as_line(picture: Picture) -> str:
     """The picture in one line, for a log."""
-    states = ", ".join(f"{state} {count}" for state, count in sorted(picture.runs_by_state.items()))
-    busy = ", ".join(f"{w.node_id} {w.open_runs}/{w.capacity}" for w in picture.workers)
-    return f"leader {picture.leader or 'none'}, epoch {picture.epoch}; {busy}; runs: {states}"
+    status = picture.status
+    busy = ", ".join(f"{w.node_id} {w.open_runs}/{w.capacity}" for w in status.workers)
+    leader = status.leader_worker_id if status.has_leader else None
+    return f"leader {leader or 'none'}, epoch {status.epoch}; busy: {busy}; {_states(picture)}"
+
+
+def _try_picture() -> Picture | None:
+    try:
+        return take_picture()
+    except Error:
+        connections.close_all()
+        return None
+
+
+def _states(picture: Picture) -> str:
+    counts = ", ".join(f"{state} {count}" for state, count in picture.states.items() if count)
+    return f"last hour: {counts or 'no runs'}"
 
 
 def _headline(picture: Picture) -> Text:
-    leader = picture.leader or "none"
-    states = "  ".join(f"{state} {n}" for state, n in sorted(picture.runs_by_state.items()))
-    return Text(f"leader {leader}   epoch {picture.epoch}   runs: {states}", style="bold")
+    status = picture.status
+    leader = status.leader_worker_id if status.has_leader else None
+    paused = "   PAUSED" if status.paused else ""
+    return Text(
+        f"leader {leader or 'none'}   epoch {status.epoch}{paused}   {_states(picture)}",
+        style="bold",
+    )
 
 
-def _workers(workers: list[WorkerLine]) -> Table:
-    table = Table(title="workers", title_justify="left", expand=True)
-    for name in ("node", "worker", "role", "state", "busy", "load"):
-        table.add_column(name)
-    for worker in workers:
-        busy = "█" * worker.open_runs + "·" * max(0, min(worker.capacity, 24) - worker.open_runs)
-        style = "bold" if worker.role == "leader" else ""
-        load = "" if worker.load is None else f"{worker.load:.2f}"
+def _workers(picture: Picture) -> Table:
+    table = _table("workers", "node", "worker", "role", "state", "runs")
+    for worker in (*picture.status.workers, *picture.status.ended):
+        style = "bold" if worker.role is Role.LEADER else ""
+        state = "SUSPECT" if worker.suspect else worker.state.value
+        row = (worker.node_id, worker.worker_id, worker.role.value, state, _bar(worker))
+        table.add_row(*row, style=style if worker.ended_at is None else "dim")
+    return table
+
+
+def _bar(worker: WorkerStatus) -> str:
+    if worker.ended_at is not None:
+        return ""
+    room = max(0, min(worker.capacity, _WIDEST_BAR) - worker.open_runs)
+    return f"{'█' * min(worker.open_runs, _WIDEST_BAR)}{'·' * room} {worker.open_runs}"
+
+
+def _runs(picture: Picture) -> Table:
+    table = _table("recent runs", "job", "due", "attempt", "state", "why", "worker", "took")
+    for run in picture.recent:
+        took = "" if run.duration_seconds is None else f"{run.duration_seconds:.2f} s"
         table.add_row(
-            worker.node_id, worker.worker_id, worker.role, worker.state, busy, load, style=style
+            run.job_name,
+            run.due_at.astimezone().strftime("%H:%M:%S"),
+            str(run.attempt),
+            Text(run.state.value, style=_COLOURS.get(run.state, "")),
+            run.reason,
+            run.worker_id or "",
+            took,
         )
     return table
 
 
-def _runs(runs: list[RunLine]) -> Table:
-    table = Table(title="recent runs", title_justify="left", expand=True)
-    for name in ("job", "due", "attempt", "state", "why", "worker", "took"):
-        table.add_column(name, no_wrap=True)
-    for run in runs:
-        state = Text(run.state, style=_COLOURS.get(run.state, ""))
-        took = "" if run.seconds is None else f"{run.seconds:.2f} s"
-        due = run.due_at.astimezone().strftime("%H:%M:%S")
-        table.add_row(run.job, due, str(run.attempt), state, run.reason, run.worker_id, took)
+def _due(picture: Picture) -> Table:
+    table = _table("due next", "job", "at", "in")
+    for due in picture.due:
+        left = max(0.0, (due.due_at - datetime.now(UTC)).total_seconds())
+        at = due.due_at.astimezone().strftime("%m-%d %H:%M:%S")
+        table.add_row(due.job_name, at, f"{left:.0f} s")
     return table
 
 
-def _due(picture: Picture) -> Table:
-    table = Table(title="due next", title_justify="left", expand=True)
-    for name in ("job", "at", "in"):
-        table.add_column(name)
-    for job, at in picture.due_next:
-        left = max(0.0, (at - datetime.now(UTC)).total_seconds())
-        table.add_row(job, at.astimezone().strftime("%m-%d %H:%M:%S"), f"{left:.0f} s")
+def _table(title: str, *columns: str) -> Table:
+    table = Table(title=title, title_justify="left", expand=True)
+    for column in columns:
+        table.add_column(column, no_wrap=True)
     return table

@@ -10,7 +10,6 @@ from scheduler_demo.check import Check, Report
 from scheduler_demo.cluster import DemoCluster
 from scheduler_demo.forks import forks_per_second
 from scheduler_demo.options import Options
-from scheduler_demo.screen import Screen
 
 
 class Session:
@@ -35,11 +34,17 @@ class Session:
         project.connect(cluster.environment)
         try:
             if self._options.check_seconds is None:
-                Screen(cluster, self.say).show()
+                self._show(cluster)
                 return 0
             return self._check(cluster, self._options.check_seconds)
         finally:
             project.disconnect()
+
+    def _show(self, cluster: DemoCluster) -> None:
+        # It reads models, which exist only once Django is set up.
+        from scheduler_demo.screen import Screen
+
+        Screen(cluster, self.say).show()
 
     def _tell_where(self, cluster: DemoCluster) -> None:
         if cluster.web is not None:
