@@ -14,7 +14,6 @@ from enum import StrEnum
 from types import UnionType
 from typing import Annotated, Any, ClassVar, Literal, Self, Union, get_args, get_origin
 
-from annotated_types import Ge, Le
 from pydantic import BeforeValidator, Field, SecretStr, model_validator
 from pydantic.fields import FieldInfo
 from pydantic_settings import BaseSettings
@@ -164,11 +163,17 @@ class SettingSpec:
 
     @property
     def minimum(self) -> float | None:
-        return next((float(m.ge) for m in self.info.metadata if isinstance(m, Ge)), None)  # type: ignore[arg-type]
+        """The least value allowed, itself included; None without a bound."""
+        return self._bound("ge")
 
     @property
     def maximum(self) -> float | None:
-        return next((float(m.le) for m in self.info.metadata if isinstance(m, Le)), None)  # type: ignore[arg-type]
+        """The greatest value allowed, itself included; None without a bound."""
+        return self._bound("le")
+
+    def _bound(self, side: str) -> float | None:
+        bounds = (getattr(mark, side, None) for mark in self.info.metadata)
+        return next((float(bound) for bound in bounds if bound is not None), None)
 
     @property
     def type_(self) -> Any:
