@@ -74,7 +74,6 @@ class TestAStatementOfSteps:
     @pytest.fixture
     def session(self, tmp_path: Path):
         session = SqliteDatabase(tmp_path / "db.sqlite3").session("read")
-        # INSERT is only spelt to make the statement a write: DDL has no rows to return.
         session.run(Statement("CREATE TABLE t (id bigint PRIMARY KEY, name text)"))
         yield session
         session.close()
