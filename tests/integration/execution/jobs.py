@@ -60,8 +60,10 @@ class Jobs:
 
     def event(self, matches):
         def find():
+            if found := next((event for event in self.events if matches(event)), None):
+                return found
             self.events.extend(self.host.events(0.05))
-            return next((event for event in self.events if matches(event)), None)
+            return None
 
         return eventually(find, f"an event matches; there were {self.events}")
 

@@ -104,9 +104,9 @@ def test_lease_kills_at_its_end(strong_jobs):
 
 
 def test_renewed_lease_lets_runs_live(jobs):
-    jobs.lease(1.0)
-    spec = jobs.launch("nap", "--seconds=1.5", kill_grace_seconds=0.2)
+    spec = jobs.launch("nap", "--seconds=2.5", kill_grace_seconds=0.1)
     jobs.asleep(spec)
+    jobs.lease(2.0)
     jobs.lease(60.0)
     assert jobs.end(spec).exit_code == 0
 

@@ -99,6 +99,17 @@ def test_launcher_kills_at_the_leases_end_what_a_stopped_fork_server_does_not(
     assert strong_jobs.run("noop")[0].exit_code == 0
 
 
+def test_fork_server_that_takes_no_message_is_replaced_and_its_runs_are_lost(jobs):
+    nap = jobs.launch("nap")
+    jobs.asleep(nap)
+    os.kill(jobs.host.server_pid, signal.SIGSTOP)
+    flood = [jobs.launch("say", "x" * 100_000) for _ in range(8)]
+    assert isinstance(jobs.end(nap), ForkServerLost)
+    ends = [jobs.end(spec) for spec in flood]
+    assert isinstance(ends[0], ForkServerLost)
+    assert ends[-1].exit_code == 0
+
+
 class WorkerProcess:
     def __init__(self, tmp_path, kill_strength, lease, *argv):
         command = [sys.executable, "-m", "tests.integration.execution.worker_process"]

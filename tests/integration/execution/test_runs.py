@@ -2,13 +2,14 @@
 
 import json
 import os
+import signal
 import subprocess
 
 import pytest
 
 from scheduler.domain.values import ProcessExited, ProcessNotStarted
 from scheduler.execution import logs
-from tests.integration.execution.jobs import spec_of
+from tests.integration.execution.jobs import eventually, spec_of
 
 ISOLATIONS = pytest.mark.parametrize("isolation", ["fork", "exec"])
 
@@ -55,6 +56,21 @@ def test_unknown_command_is_not_started_and_the_nearest_is_named(jobs):
     end, _ = jobs.run("noopp")
     assert isinstance(end, ProcessNotStarted)
     assert "'noopp' does not exist; did you mean 'noop'?" in end.error
+
+
+def test_exec_leaves_the_import_of_a_command_to_the_run(jobs):
+    end, log = jobs.run("unloadable", isolation="exec")
+    assert end.exit_code == 1
+    assert "RuntimeError: its module breaks" in log
+    assert isinstance(jobs.run("noopp", isolation="exec")[0], ProcessNotStarted)
+
+
+def test_warmed_command_starts_at_once_also_in_the_next_fork_server(jobs):
+    jobs.host.warm(["noop", "unloadable", "no-such"])
+    assert jobs.run("noop")[0].exit_code == 0
+    os.kill(jobs.host.server_pid, signal.SIGKILL)
+    eventually(lambda: jobs.host.events(0) or not jobs.host.ready, "its loss is seen")
+    assert jobs.run("noop")[0].exit_code == 0
 
 
 def test_command_that_cannot_be_imported_is_not_started_and_breaks_nothing(jobs):

@@ -1,7 +1,9 @@
 """Management commands, kept warm: imported once, their argument parsers built once."""
 
+import gc
 import signal
 import sys
+import threading
 import types
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -67,6 +69,12 @@ class CommandCatalog:
     def __init__(self) -> None:
         self._warm: dict[str, WarmCommand] = {}
 
+    def check(self, name: str) -> None:
+        """Raises UnknownCommand; imports nothing of the command."""
+        known = get_commands()
+        if name not in known:
+            raise UnknownCommand(name, known)
+
     def resolve(self, name: str) -> WarmCommand:
         """The command, loaded on first use. Raises UnknownCommand or CommandNotLoadable."""
         found = self._warm.get(name)
@@ -75,10 +83,9 @@ class CommandCatalog:
         return found
 
     def _load(self, name: str) -> WarmCommand:
-        known = get_commands()
-        if name not in known:
-            raise UnknownCommand(name, known)
-        app: Any = known[name]
+        self.check(name)
+        app: Any = get_commands()[name]
+        threads = threading.active_count()
         try:
             with _time_limit(IMPORT_LIMIT_SECONDS):
                 command = app if isinstance(app, BaseCommand) else load_command_class(app, name)
@@ -88,6 +95,12 @@ class CommandCatalog:
         finally:
             # A connection opened by an import must not be shared by forks.
             connections.close_all()
+            # What was imported stays: kept from the collector, its pages stay shared with forks.
+            gc.collect()
+            gc.freeze()
+            if threading.active_count() > threads:
+                # Forks have no such thread; whoever waits for it there waits for ever.
+                sys.stderr.write(f"command_starts_threads name={name} use=isolation:exec\n")
 
 
 def has_constant_parser(kind: type[BaseCommand]) -> bool:

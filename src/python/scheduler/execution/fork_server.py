@@ -25,6 +25,9 @@ from pathlib import Path
 from typing import Any
 from uuid import UUID
 
+import django
+from django.db import connections
+
 from scheduler.domain.errors import SchedulerError
 from scheduler.domain.values import (
     LaunchSpec,
@@ -36,6 +39,7 @@ from scheduler.domain.values import (
 )
 from scheduler.execution import linux, procfs, strength
 from scheduler.execution.child import ChildSetup, become_run, open_standard_streams
+from scheduler.execution.commands import CommandCatalog, WarmCommand
 from scheduler.execution.running import LivingRun, RunTable
 from scheduler.execution.strays import Strays
 from scheduler.execution.strength import KillStrength
@@ -48,10 +52,13 @@ FORKS_PER_TURN = 8
 class ForkServer:
     """The loop. ``catalog`` resolves command names (``commands.CommandCatalog``)."""
 
-    def __init__(self, worker: Line, guard: Line, catalog: Any, config: dict[str, Any]) -> None:
+    def __init__(
+        self, worker: Line, guard: Line, catalog: CommandCatalog, config: dict[str, Any]
+    ) -> None:
         self._worker, self._guard, self._catalog = worker, guard, catalog
         self._table, self._strays = RunTable(), Strays(procfs.children_of(os.getpid()))
         self._queue: deque[LaunchSpec] = deque()
+        self._cold: deque[str] = deque()
         self._events: list[ProcessEvent] = []
         self._leaving = False
         self._cleared: float | None = None
@@ -71,10 +78,11 @@ class ForkServer:
 
     def serve(self) -> None:
         """Until the worker says stop or is gone, and every run is."""
-        while not self._leaving or self._table or self._strays or self._queue or self._events:
-            for key, _ in self._selector.select(0 if self._queue else None):
+        while not self._leaving or self._table or self._strays or self._worker.pending:
+            for key, _ in self._selector.select(0 if self._queue or self._cold else None):
                 key.data()
             self._start_some()
+            self._warm_one()
             self._reap()
             self._enforce()
             self._report()
@@ -86,6 +94,10 @@ class ForkServer:
             match message:
                 case ["launch", specs]:
                     self._queue.extend(map(decode_spec, specs))
+                    if self._leaving:
+                        self._refuse_queue()
+                case ["warm", names]:
+                    self._cold.extend(names)
                 case ["cancel", run_ids]:
                     self._cancel({UUID(run_id) for run_id in run_ids})
                 case ["deadline", at]:
@@ -97,7 +109,9 @@ class ForkServer:
             self._leave(None)
 
     def _hear_guard(self) -> None:
-        self._guard.receive()
+        for message in self._guard.receive():
+            if message == ["ping"]:
+                self._guard.post(["pong"])
         if self._guard.closed:
             self._selector.unregister(self._guard)
             self._leave(None)
@@ -113,10 +127,13 @@ class ForkServer:
 
     def _leave(self, grace_limit: float | None) -> None:
         self._leaving = True
+        self._refuse_queue()
+        self._signal(self._table.end_all(linux.boottime(), grace_limit))
+
+    def _refuse_queue(self) -> None:
         for spec in self._queue:
             self._events.append(ProcessNotStarted(spec.run_id, "The worker stops; run it again."))
         self._queue.clear()
-        self._signal(self._table.end_all(linux.boottime(), grace_limit))
 
     # ------------------------------------------------------------------------------ starting
 
@@ -139,13 +156,26 @@ class ForkServer:
     def _start(self, spec: LaunchSpec) -> None:
         if self._table.lease_over(linux.boottime()):
             raise LeaseOver(spec.run_id)
-        command = self._catalog.resolve(spec.argv[0])
+        command = self._command_of(spec)
         pid = os.fork()
         if pid == 0:
-            become_run(spec, None if spec.isolation == "exec" else command, self._setup)
+            become_run(spec, command, self._setup)
         now = linux.boottime()
         self._table.add(LivingRun(spec, pid, now))
         self._events.append(ProcessStarted(spec.run_id, self._host_pid(pid), now))
+
+    def _command_of(self, spec: LaunchSpec) -> WarmCommand | None:
+        """The loaded command; None for one that a new interpreter shall load."""
+        if spec.isolation == "exec":
+            self._catalog.check(spec.argv[0])
+            return None
+        return self._catalog.resolve(spec.argv[0])
+
+    def _warm_one(self) -> None:
+        """Load a command that is wanted soon, when there is nothing else to do."""
+        if self._cold and not self._queue:
+            with suppress(SchedulerError):
+                self._catalog.resolve(self._cold.popleft())
 
     def _host_pid(self, pid: int) -> int:
         return procfs.host_pid(pid, *self._host_proc) if self._host_proc else pid
@@ -254,20 +284,10 @@ def _enter_namespace(config: dict[str, Any]) -> None:
     linux.enter_private_proc()
 
 
-def _load_project(config: dict[str, Any]) -> Any:
-    """django.setup() and the commands to warm; returns the catalog."""
-    import django
-    from django.db import connections
-
+def _load_project() -> CommandCatalog:
     django.setup()
-    from scheduler.execution.commands import CommandCatalog
-
-    catalog = CommandCatalog()
-    for name in config["warm_commands"]:
-        with suppress(SchedulerError):
-            catalog.resolve(name)
     connections.close_all()
-    return catalog
+    return CommandCatalog()
 
 
 def _restore_environment(before: dict[str, str | None]) -> None:
@@ -295,7 +315,7 @@ def main() -> int:
         if config["strength"] == KillStrength.PID_NAMESPACE:
             _enter_namespace(config)
         _restore_environment(config["environ_before"])
-        catalog = _load_project(config)
+        catalog = _load_project()
     except (Exception, SystemExit) as error:
         worker.send(["failed", f"{type(error).__name__}: {error}"])
         return 1

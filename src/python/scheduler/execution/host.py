@@ -4,13 +4,8 @@ Three processes: the worker (this code), its launcher, and the fork server that 
 The worker speaks with the fork server directly; the launcher is the second guard (see there).
 """
 
-import json
 import os
 import selectors
-import socket
-import struct
-import subprocess
-import sys
 import time
 from collections import deque
 from collections.abc import Mapping, Sequence
@@ -30,21 +25,13 @@ from scheduler.domain.values import (
     ProcessNotStarted,
     ProcessStarted,
 )
-from scheduler.execution import procfs
-from scheduler.execution.launcher import WARM_MEMORY
+from scheduler.execution.launcher_process import LauncherProcess, line_pair
 from scheduler.execution.linux import boottime
 from scheduler.execution.strength import KillStrength
 from scheduler.execution.wire import Line, Message, decode_events, encode_spec
 
 log = structlog.get_logger(__name__)
 
-MARK = "_SCHEDULER_HOST_MARK"
-"""Environment variable of every process of a host: by its value strays are found in /proc."""
-
-SEND_LIMIT_SECONDS = 5.0
-"""A fork server that takes no message for so long is stuck and replaced."""
-
-SWEEP_SECONDS = 10.0
 RESPAWN_FIRST_SECONDS, RESPAWN_MAX_SECONDS = 0.2, 30.0
 HEALTHY_SECONDS = 10.0
 """A fork server that was ready for so long is replaced without a pause."""
@@ -83,7 +70,6 @@ class ProcessHost:
         self.mark = uuid4().hex
         """Stands in the environment of every process that this host started."""
         self._config = {
-            "warm_commands": list(warm_commands),
             "strength": strength,
             "rlimits": dict(rlimits or {}),
         }
@@ -92,16 +78,18 @@ class ProcessHost:
         self._happened: deque[ProcessEvent] = deque()
         self._running: set[UUID] = set()
         self._backlog: list[LaunchSpec] = []
+        self._warm = list(dict.fromkeys(warm_commands))
         self._deadline: float | None = None
         self._server: Line | None = None
-        self._ready = self._stopping = self._stopped = False
+        self._ready = self._stuck = self._stopping = self._stopped = False
         self._problem = ""
         self._respawn_at: float | None = None
         self._respawn_pause = RESPAWN_FIRST_SECONDS
-        self._ready_since = 0.0
+        self._ready_since: float | None = None
+        self._launcher_gone = False
         self.strength: KillStrength | None = None
         """How surely runs end if the fork server dies; known once the launcher has chosen."""
-        self.server_pid = self.launcher_pid = 0
+        self.server_pid = 0
 
     @classmethod
     def start(
@@ -122,6 +110,10 @@ class ProcessHost:
         return host
 
     # ---------------------------------------------------------------- called by the worker
+
+    @property
+    def launcher_pid(self) -> int:
+        return self._launcher.pid
 
     @property
     def ready(self) -> bool:
@@ -150,6 +142,17 @@ class ProcessHost:
                 self._backlog.extend(specs)
         self._wake()
 
+    def warm(self, commands: Sequence[str]) -> None:
+        """Have commands loaded when the fork server is next idle, and in each that follows it.
+
+        Worth it for those that will be launched soon: the first run of one then starts at once.
+        """
+        with self._sending:
+            fresh = [name for name in dict.fromkeys(commands) if name not in self._warm]
+            self._warm.extend(fresh)
+            if fresh and self._ready:
+                self._tell_server(["warm", fresh])
+
     def cancel(self, runs: Sequence[UUID]) -> None:
         """TERM to the groups of runs, KILL after each one's grace. Unknown runs are ignored."""
         with self._sending:
@@ -167,8 +170,7 @@ class ProcessHost:
         becomes of this process. TERM comes each run's grace earlier."""
         with self._sending:
             self._deadline = boottime
-            with suppress(OSError):
-                self._launcher.send(["deadline", boottime])
+            self._launcher.tell(["deadline", boottime])
             self._tell_server(["deadline", boottime])
 
     def events(self, timeout_seconds: float) -> list[ProcessEvent]:
@@ -179,8 +181,10 @@ class ProcessHost:
             while not (self._happened or self._stopping) and (left := until - time.monotonic()) > 0:
                 self._poll(left)
             events = [self._happened.popleft() for _ in range(len(self._happened))]
-        with self._sending:
-            self._running.difference_update(_ended(events))
+            with self._sending:
+                self._running.difference_update(_ended(events))
+        if self._stopped and not events:
+            time.sleep(timeout_seconds)
         return events
 
     def running(self) -> frozenset[UUID]:
@@ -208,59 +212,33 @@ class ProcessHost:
     # ---------------------------------------------------------------------------- launcher
 
     def _start_launcher(self) -> None:
-        mine, theirs = _line_pair()
-        changes = _changes(self.mark)
-        with theirs:
-            config = {
-                **self._config,
-                "marker": self.mark,
-                "launcher_fd": theirs.fileno(),
-                "environ_before": {
-                    name: os.environ.get(name) for name in (*changes, *WARM_MEMORY) if name != MARK
-                },
-            }
-            self._launcher_process = subprocess.Popen(
-                [sys.executable, "-P", "-m", "scheduler.execution.launcher", json.dumps(config)],
-                pass_fds=(theirs.fileno(),),
-                env={**os.environ, **changes},
-                stdin=subprocess.DEVNULL,
-                start_new_session=True,
-            )
-        self._launcher = Line(mine)
-        self.launcher_pid = self._launcher_process.pid
+        self._launcher, self._launcher_gone = LauncherProcess(self.mark, self._config), False
         self._spawn()
 
     def _end_launcher(self) -> None:
-        self._launcher.close()
-        try:
-            self._launcher_process.wait(STOP_SLACK_SECONDS)
-        except subprocess.TimeoutExpired:
-            self._launcher_process.kill()
-            self._launcher_process.wait()
-        left = procfs.kill_marked(self.mark, SWEEP_SECONDS)
+        left = self._launcher.end()
         if left:
             log.error("processes_will_not_die", pids=left)
 
     def _launcher_lost(self) -> None:
         """Without its launcher a fork server is not trusted: end all, and begin again."""
-        log.error("launcher_lost", launcher_pid=self.launcher_pid)
+        log.error("launcher_lost", launcher_pid=self._launcher.pid)
         self._end_launcher()
         self._lose_server()
-        time.sleep(RESPAWN_FIRST_SECONDS)
-        with self._sending:
-            self._start_launcher()
+        self._launcher_gone = True
+        self._respawn_later()
 
     # ------------------------------------------------------------------------- fork server
 
     def _spawn(self) -> None:
         """Ask the launcher for a fork server, and give it the line on which to hear us."""
-        mine, theirs = _line_pair()
-        self._server, self._respawn_at = Line(mine), None
-        with theirs, suppress(OSError):
-            self._launcher.send_with_fd(["spawn"], theirs.fileno())
+        mine, theirs = line_pair()
+        self._server, self._respawn_at, self._stuck = Line(mine), None, False
+        with theirs:
+            self._launcher.spawn(theirs)
             if self._deadline is not None:
-                self._launcher.send(["deadline", self._deadline])
-                self._server.send(["deadline", self._deadline])
+                self._launcher.tell(["deadline", self._deadline])
+                self._tell_server(["deadline", self._deadline])
 
     def _lose_server(self) -> None:
         """Nothing of the fork server is left: hear its last words, and report its runs."""
@@ -277,13 +255,29 @@ class ProcessHost:
 
     def _server_lost(self, how: str, left: Sequence[int]) -> None:
         log.error("fork_server_lost", how=how, pids_left=list(left), reason=self._problem)
-        now = time.monotonic()
-        healthy = self._ready and now - self._ready_since > HEALTHY_SECONDS
         self._lose_server()
+        self._respawn_later()
+
+    def _respawn_later(self) -> None:
+        """At once after a healthy life; else after a pause that doubles each time."""
+        now = time.monotonic()
+        healthy = self._ready_since is not None and now - self._ready_since > HEALTHY_SECONDS
+        self._ready_since = None
+        if healthy:
+            self._respawn_pause = RESPAWN_FIRST_SECONDS
         self._respawn_at = now + (0.0 if healthy else self._respawn_pause)
-        self._respawn_pause = (
-            RESPAWN_FIRST_SECONDS if healthy else min(self._respawn_pause * 2, RESPAWN_MAX_SECONDS)
-        )
+        self._respawn_pause = min(self._respawn_pause * 2, RESPAWN_MAX_SECONDS)
+
+    def _respawn(self) -> None:
+        try:
+            with self._sending:
+                if self._launcher_gone:
+                    self._start_launcher()
+                else:
+                    self._spawn()
+        except OSError as error:
+            log.error("fork_server_not_made", reason=str(error))
+            self._respawn_later()
 
     def _server_ready(self) -> None:
         log.info("fork_server_ready", server_pid=self.server_pid, kill_strength=self.strength)
@@ -293,18 +287,20 @@ class ProcessHost:
             backlog, self._backlog = self._backlog, []
             if backlog:
                 self._tell_server(["launch", [encode_spec(spec) for spec in backlog]])
+            if self._warm:
+                self._tell_server(["warm", self._warm])
 
     def _tell_server(self, message: Message) -> None:
         """Send to the fork server, if there is one. One that takes nothing is ended: its runs
         come back as lost."""
-        if self._server is None:
+        if self._server is None or self._stuck:
             return
         try:
             self._server.send(message)
         except BlockingIOError:
             log.error("fork_server_stuck", server_pid=self.server_pid)
-            with suppress(OSError):
-                self._launcher.send(["kill"])
+            self._ready, self._stuck = False, True
+            self._launcher.tell(["kill"])
         except OSError:
             # It is gone; the launcher is about to say so.
             return
@@ -316,14 +312,14 @@ class ProcessHost:
         if self._stopped:
             return
         if self._respawn_at is not None and not self._stopping:
-            if time.monotonic() >= self._respawn_at:
-                with self._sending:
-                    self._spawn()
+            wait = self._respawn_at - time.monotonic()
+            if wait <= 0:
+                self._respawn()
             else:
-                timeout_seconds = min(timeout_seconds, self._respawn_at - time.monotonic())
+                timeout_seconds = min(timeout_seconds, wait)
         with selectors.PollSelector() as selector:
             selector.register(self._wake_reader, selectors.EVENT_READ)
-            for line in (self._server, self._launcher):
+            for line in (self._server, self._launcher.line):
                 if line is not None and not line.closed:
                     selector.register(line, selectors.EVENT_READ)
             selector.select(max(0.0, timeout_seconds))
@@ -347,7 +343,7 @@ class ProcessHost:
                         self._refuse(refused)
 
     def _hear_launcher(self) -> None:
-        for message in self._launcher.receive():
+        for message in self._launcher.line.receive():
             match message:
                 case ["spawned", pid, strength]:
                     self.server_pid, self.strength = pid, KillStrength(strength)
@@ -357,15 +353,15 @@ class ProcessHost:
                     self._lose_server()
                 case ["refused", why]:
                     self._problem = why
-        if self._launcher.closed and not self._stopping:
-            if self._problem and self.strength is None:
-                return
-            self._launcher_lost()
+        if self._launcher.line.closed and not self._stopping:
+            refused = self._problem and self.strength is None
+            if not refused and not self._launcher_gone:
+                self._launcher_lost()
 
     def _await_end(self, until: float) -> None:
         while (
             self._server is not None
-            and not self._launcher.closed
+            and not self._launcher.line.closed
             and (left := until - time.monotonic()) > 0
         ):
             self._poll(left)
@@ -377,25 +373,6 @@ class ProcessHost:
     def _wake(self) -> None:
         with suppress(BlockingIOError):
             os.write(self._wake_writer, b"x")
-
-
-def _line_pair() -> tuple[socket.socket, socket.socket]:
-    """A socketpair; sending on the first end raises BlockingIOError after the send limit."""
-    mine, theirs = socket.socketpair()
-    limit = struct.pack("ll", int(SEND_LIMIT_SECONDS), 0)
-    mine.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, limit)
-    return mine, theirs
-
-
-def _changes(mark: str) -> dict[str, str]:
-    """Environment of launcher and fork server beyond the worker's own.
-
-    The module path is handed on, since a zipped or embedded worker has one that a new
-    interpreter would not find by itself.
-    """
-    path = os.pathsep.join(entry or os.getcwd() for entry in sys.path)
-    # setproctitle must not overwrite the environment: /proc/PID/environ shows the mark.
-    return {"PYTHONPATH": path, "SPT_NOENV": "1", MARK: mark}
 
 
 def _ended(events: Sequence[ProcessEvent] | deque[ProcessEvent]) -> set[UUID]:

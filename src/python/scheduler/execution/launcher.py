@@ -34,6 +34,10 @@ GUARD_SLACK_SECONDS = 0.5
 ORPHANED_LIMIT_SECONDS = 60.0
 """How long runs may take to end after the worker's death where no lease was ever set."""
 
+STUCK_SECONDS = 90.0
+"""A fork server that answers nothing for so long is replaced. It does answer between any two
+imports of commands, each of which is limited."""
+
 CLEANUP_SECONDS = 10.0
 """How long killed processes may take to vanish before the worker is told which stay."""
 
@@ -53,6 +57,7 @@ class Launcher:
         self._deadline: float | None = None
         self._cleared: float | None = None
         self._made_at = 0.0
+        self._asked_at: float | None = None
         self._give_up_at: float | None = None
         wanted = config["strength"]
         self._strength = strength.choose(KillStrength(wanted) if wanted else None)
@@ -86,6 +91,7 @@ class Launcher:
                     self._spawn(line_fd)
                 case ["deadline", at]:
                     self._deadline = at
+                    self._ask_server()
                 case ["kill"] if self._server is not None:
                     self._server.kill()
         if self._worker.closed:
@@ -96,8 +102,11 @@ class Launcher:
     def _hear_server(self) -> None:
         assert self._guard is not None
         for message in self._guard.receive():
-            if message[0] == "cleared":
-                self._cleared = message[1]
+            match message:
+                case ["cleared", at]:
+                    self._cleared = at
+                case ["pong"]:
+                    self._asked_at = None
         if self._guard.closed:
             self._selector.unregister(self._guard)
 
@@ -107,6 +116,19 @@ class Launcher:
             self._bury_server(self._server.returncode)
         else:
             self._reap_orphans()
+
+    def _ask_server(self) -> None:
+        """With each renewal of the lease, ask the fork server whether it is still at its loop.
+
+        On the clock that stands still with the machine: a suspended fork server is not stuck.
+        """
+        if self._server is None or self._guard is None:
+            return
+        if self._asked_at is None:
+            self._asked_at = time.monotonic()
+            self._guard.post(["ping"])
+        elif time.monotonic() - self._asked_at > STUCK_SECONDS:
+            self._server.kill()
 
     # ------------------------------------------------------------------------ the fork server
 
@@ -122,7 +144,7 @@ class Launcher:
                 return
             finally:
                 os.close(line_fd)
-        self._guard, self._made_at = Line(mine), linux.boottime()
+        self._guard, self._made_at, self._asked_at = Line(mine), linux.boottime(), None
         self._selector.register(self._guard, selectors.EVENT_READ, self._hear_server)
         self._tell(["spawned", self._server.pid, self._strength])
 
@@ -210,6 +232,8 @@ class Launcher:
             return None
         parent = strength.own_cgroup()
         assert parent is not None
+        for old in parent.glob(f"scheduler-{self._config['marker']}-*"):
+            strength.remove_cgroup(old)
         folder = parent / f"scheduler-{self._config['marker']}-{os.getpid()}"
         folder.mkdir()
         return folder

@@ -85,6 +85,11 @@ class Line:
         self._outbox.append(pack(message))
         self.flush()
 
+    @property
+    def pending(self) -> bool:
+        """True while posted bytes wait for a reader who is still there."""
+        return bool(self._outbox) and not self.closed
+
     def flush(self) -> bool:
         """Write queued bytes without blocking; True when none are left."""
         while self._outbox and not self.closed:
