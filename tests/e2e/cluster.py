@@ -75,8 +75,12 @@ class Cluster(DemoCluster):
     def define(self, jobs: Iterable[Mapping[str, Any]]) -> None:
         """Load definitions (see ``job``)."""
         path = self.layout.root / "jobs.json"
-        path.write_text(json.dumps(list(jobs)))
+        self.write_definitions(path, jobs)
         self.manage("sample_load", "--file", str(path))
+
+    def write_definitions(self, path: Path, jobs: Iterable[Mapping[str, Any]]) -> None:
+        """A file for ``sample_load --file``."""
+        path.write_text(json.dumps(list(jobs)))
 
     def mend(self) -> None:
         """Start what was killed, and wait until all are live and the roles are filled."""

@@ -121,11 +121,14 @@ class DemoCluster:
         """What the sample jobs left behind since this cluster was started."""
         return evidence.read(self.layout.evidence)
 
-    def manage(self, *arguments: str, check: bool = True) -> subprocess.CompletedProcess[str]:
-        """Run a management command to its end. With ``check``, DemoProblem unless it exits 0."""
+    def manage(
+        self, *arguments: str, check: bool = True, env: Mapping[str, str] | None = None
+    ) -> subprocess.CompletedProcess[str]:
+        """Run a management command to its end, ``env`` over the cluster's environment. With
+        ``check``, DemoProblem unless it exits 0."""
         done = subprocess.run(
             [*MANAGE, *arguments],
-            env=self.environment,
+            env={**self.environment, **(env or {})},
             check=False,
             capture_output=True,
             text=True,
