@@ -99,15 +99,30 @@ def test_launcher_kills_at_the_leases_end_what_a_stopped_fork_server_does_not(
     assert strong_jobs.run("noop")[0].exit_code == 0
 
 
-def test_fork_server_that_takes_no_message_is_replaced_and_its_runs_are_lost(jobs):
+def test_silent_fork_server_is_replaced_though_the_lease_is_renewed(make_jobs):
+    jobs = make_jobs(stuck_seconds=1.0)
     nap = jobs.launch("nap")
     jobs.asleep(nap)
     os.kill(jobs.host.server_pid, signal.SIGSTOP)
     flood = [jobs.launch("say", "x" * 100_000) for _ in range(8)]
-    assert isinstance(jobs.end(nap), ForkServerLost)
-    ends = [jobs.end(spec) for spec in flood]
+
+    def lost():
+        jobs.lease(60.0)
+        return jobs.host.events(0.1)
+
+    ends = eventually(lost, "the fork server is given up")
     assert isinstance(ends[0], ForkServerLost)
-    assert ends[-1].exit_code == 0
+    assert set(ends[0].run_ids) == {spec.run_id for spec in [nap, *flood]}
+    assert jobs.run("noop")[0].exit_code == 0
+
+
+def test_fork_server_that_answers_is_left_alone(make_jobs):
+    jobs = make_jobs(stuck_seconds=0.3)
+    nap = jobs.launch("nap", "--seconds=1.5")
+    jobs.asleep(nap)
+    while not jobs.host.events(0.1):
+        jobs.lease(60.0)
+    assert jobs.run("noop")[0].exit_code == 0
 
 
 class WorkerProcess:
@@ -157,13 +172,13 @@ def test_killed_worker_leaves_no_process(make_worker):
     worker = make_worker(60, "nap")
     assert len(worker.processes()) == 3
     worker.process.kill()
-    eventually(lambda: not worker.processes(), "launcher, fork server and run are gone", 5)
+    eventually(lambda: not worker.processes(), "launcher, fork server and run are gone")
 
 
 def test_killed_workers_deaf_run_is_killed_after_its_grace(make_worker):
     worker = make_worker(60, "nap", "--ignore-term")
     worker.process.kill()
-    eventually(lambda: not worker.processes(), "launcher, fork server and run are gone", 5)
+    eventually(lambda: not worker.processes(), "launcher, fork server and run are gone")
 
 
 def test_stopped_workers_runs_are_dead_at_the_end_of_its_lease(make_worker):

@@ -6,6 +6,7 @@ The worker speaks with the fork server directly; the launcher is the second guar
 
 import os
 import selectors
+import socket
 import time
 from collections import deque
 from collections.abc import Mapping, Sequence
@@ -25,7 +26,7 @@ from scheduler.domain.values import (
     ProcessNotStarted,
     ProcessStarted,
 )
-from scheduler.execution.launcher_process import LauncherProcess, line_pair
+from scheduler.execution.launcher_process import LauncherProcess
 from scheduler.execution.linux import boottime
 from scheduler.execution.strength import KillStrength
 from scheduler.execution.wire import Line, Message, decode_events, encode_spec
@@ -33,6 +34,9 @@ from scheduler.execution.wire import Line, Message, decode_events, encode_spec
 log = structlog.get_logger(__name__)
 
 RESPAWN_FIRST_SECONDS, RESPAWN_MAX_SECONDS = 0.2, 30.0
+STUCK_SECONDS = 90.0
+"""Well above what the import of one command may take: the fork server is silent meanwhile."""
+
 HEALTHY_SECONDS = 10.0
 """A fork server that was ready for so long is replaced without a pause."""
 
@@ -66,12 +70,14 @@ class ProcessHost:
         warm_commands: Sequence[str] = (),
         strength: KillStrength | None = None,
         rlimits: Mapping[str, int] | None = None,
+        stuck_seconds: float = STUCK_SECONDS,
     ) -> None:
         self.mark = uuid4().hex
         """Stands in the environment of every process that this host started."""
         self._config = {
             "strength": strength,
             "rlimits": dict(rlimits or {}),
+            "stuck_seconds": stuck_seconds,
         }
         self._sending, self._polling = Lock(), RLock()
         self._wake_reader, self._wake_writer = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
@@ -81,7 +87,7 @@ class ProcessHost:
         self._warm = list(dict.fromkeys(warm_commands))
         self._deadline: float | None = None
         self._server: Line | None = None
-        self._ready = self._stuck = self._stopping = self._stopped = False
+        self._ready = self._stopping = self._stopped = False
         self._problem = ""
         self._respawn_at: float | None = None
         self._respawn_pause = RESPAWN_FIRST_SECONDS
@@ -98,14 +104,21 @@ class ProcessHost:
         warm_commands: Sequence[str] = (),
         strength: KillStrength | None = None,
         rlimits: Mapping[str, int] | None = None,
+        stuck_seconds: float = STUCK_SECONDS,
     ) -> "ProcessHost":
         """Start launcher and fork server; returns at once, before they are ready.
 
         ``warm_commands`` are loaded ahead, others on first use. ``strength`` None: the strongest
         this machine permits. ``rlimits``: names of the resource module (``RLIMIT_AS``) to bytes
-        or counts, for each run. The project is that of DJANGO_SETTINGS_MODULE.
+        or counts, for each run. A fork server that is silent for ``stuck_seconds`` is replaced
+        at the next renewal of the lease. The project is that of DJANGO_SETTINGS_MODULE.
         """
-        host = cls(warm_commands=warm_commands, strength=strength, rlimits=rlimits)
+        host = cls(
+            warm_commands=warm_commands,
+            strength=strength,
+            rlimits=rlimits,
+            stuck_seconds=stuck_seconds,
+        )
         host._start_launcher()
         return host
 
@@ -232,8 +245,8 @@ class ProcessHost:
 
     def _spawn(self) -> None:
         """Ask the launcher for a fork server, and give it the line on which to hear us."""
-        mine, theirs = line_pair()
-        self._server, self._respawn_at, self._stuck = Line(mine), None, False
+        mine, theirs = socket.socketpair()
+        self._server, self._respawn_at = Line(mine), None
         with theirs:
             self._launcher.spawn(theirs)
             if self._deadline is not None:
@@ -291,19 +304,11 @@ class ProcessHost:
                 self._tell_server(["warm", self._warm])
 
     def _tell_server(self, message: Message) -> None:
-        """Send to the fork server, if there is one. One that takes nothing is ended: its runs
-        come back as lost."""
-        if self._server is None or self._stuck:
-            return
-        try:
-            self._server.send(message)
-        except BlockingIOError:
-            log.error("fork_server_stuck", server_pid=self.server_pid)
-            self._ready, self._stuck = False, True
-            self._launcher.tell(["kill"])
-        except OSError:
-            # It is gone; the launcher is about to say so.
-            return
+        """Send to the fork server, if there is one; what it does not take at once waits here."""
+        if self._server is not None:
+            self._server.post(message)
+            if self._server.pending:
+                self._wake()
 
     # ----------------------------------------------------------------------------- hearing
 
@@ -321,10 +326,14 @@ class ProcessHost:
             selector.register(self._wake_reader, selectors.EVENT_READ)
             for line in (self._server, self._launcher.line):
                 if line is not None and not line.closed:
-                    selector.register(line, selectors.EVENT_READ)
+                    waits = selectors.EVENT_WRITE if line.pending else 0
+                    selector.register(line, selectors.EVENT_READ | waits)
             selector.select(max(0.0, timeout_seconds))
         with suppress(BlockingIOError):
             os.read(self._wake_reader, 4096)
+        with self._sending:
+            if self._server is not None:
+                self._server.flush()
         self._hear_launcher()
         if self._server is not None:
             self._hear_server(self._server)

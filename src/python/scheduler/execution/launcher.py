@@ -34,10 +34,6 @@ GUARD_SLACK_SECONDS = 0.5
 ORPHANED_LIMIT_SECONDS = 60.0
 """How long runs may take to end after the worker's death where no lease was ever set."""
 
-STUCK_SECONDS = 90.0
-"""A fork server that answers nothing for so long is replaced. It does answer between any two
-imports of commands, each of which is limited."""
-
 CLEANUP_SECONDS = 10.0
 """How long killed processes may take to vanish before the worker is told which stay."""
 
@@ -92,8 +88,6 @@ class Launcher:
                 case ["deadline", at]:
                     self._deadline = at
                     self._ask_server()
-                case ["kill"] if self._server is not None:
-                    self._server.kill()
         if self._worker.closed:
             self._selector.unregister(self._worker)
             limit = linux.boottime() + ORPHANED_LIMIT_SECONDS
@@ -127,7 +121,7 @@ class Launcher:
         if self._asked_at is None:
             self._asked_at = time.monotonic()
             self._guard.post(["ping"])
-        elif time.monotonic() - self._asked_at > STUCK_SECONDS:
+        elif time.monotonic() - self._asked_at > self._config["stuck_seconds"]:
             self._server.kill()
 
     # ------------------------------------------------------------------------ the fork server

@@ -18,7 +18,7 @@ MARK = "_SCHEDULER_HOST_MARK"
 """Environment variable of every process of a host: by its value strays are found in /proc."""
 
 SEND_LIMIT_SECONDS = 5
-"""One who takes no message for so long is stuck."""
+"""A launcher that takes no message for so long is given up for this message."""
 
 END_SECONDS = 5.0
 SWEEP_SECONDS = 10.0
@@ -31,7 +31,7 @@ class LauncherProcess:
         """Start it, by exec. ``config`` is handed to it and to the fork server. Raises OSError."""
         self._mark = mark
         changes = _changes(mark)
-        mine, theirs = line_pair()
+        mine, theirs = _line_pair()
         with theirs:
             whole = {
                 **config,
@@ -72,7 +72,7 @@ class LauncherProcess:
         return procfs.kill_marked(self._mark, SWEEP_SECONDS)
 
 
-def line_pair() -> tuple[socket.socket, socket.socket]:
+def _line_pair() -> tuple[socket.socket, socket.socket]:
     """A socketpair; sending on the first end raises BlockingIOError after the send limit."""
     mine, theirs = socket.socketpair()
     limit = struct.pack("ll", SEND_LIMIT_SECONDS, 0)
