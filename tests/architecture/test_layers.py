@@ -44,19 +44,19 @@ def lint_imports(source: Path) -> subprocess.CompletedProcess[str]:
 def process_starts(path: Path) -> list[str]:
     """The places in a module that start a process through ``os``, without ``subprocess``."""
     return [
-        f"{path.name}:{node.lineno} os.{name}"
+        f"{path.name}:{line} os.{name}"
         for node in ast.walk(ast.parse(path.read_text()))
-        for name in _names_of_os(node)
+        for line, name in _names_of_os(node)
         if name.startswith(_STARTS_A_PROCESS)
     ]
 
 
-def _names_of_os(node: ast.AST) -> list[str]:
+def _names_of_os(node: ast.AST) -> list[tuple[int, str]]:
     match node:
-        case ast.Attribute(value=ast.Name(id="os"), attr=name):
-            return [name]
-        case ast.ImportFrom(module="os", names=names):
-            return [alias.name for alias in names]
+        case ast.Attribute(value=ast.Name(id="os"), attr=name, lineno=line):
+            return [(line, name)]
+        case ast.ImportFrom(module="os", names=names, lineno=line):
+            return [(line, alias.name) for alias in names]
     return []
 
 
