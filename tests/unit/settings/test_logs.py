@@ -186,6 +186,12 @@ def test_a_secret_that_is_learnt_later_is_hidden_from_then_on():
     assert [line["event"] for line in found] == ["before hunter22", "after ***"]
 
 
+def test_a_secret_that_begins_like_another_is_hidden_whole():
+    with lines(secrets=["hunter", "hunter22"]) as found:
+        get_logger("x").info("hunter22 and hunter")
+    assert found[0]["event"] == "*** and ***"
+
+
 def test_fences_are_no_secrets():
     with lines() as found:
         get_logger("x").info("claimed", claim_token="abc", fencing_token=7, note="fencing_token=7")
