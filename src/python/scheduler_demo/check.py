@@ -142,7 +142,8 @@ class Check:
         runs = ledger.runs()
         findings = audit(definitions, runs, marks, since=since, until=until)
         burst_ids = {d.id for d in definitions if d.name.startswith(BURST_PREFIX)}
-        steady = self._steady_lateness(findings, runs, burst_ids, ready)
+        left_out = burst_ids | {d.id for d in definitions if not d.prompt}
+        steady = self._steady_lateness(findings, runs, left_out, ready)
         errors = self._errors(runs)
         leadership = ledger.leadership()
         summary = {
@@ -168,13 +169,13 @@ class Check:
         return report
 
     def _steady_lateness(
-        self, findings: Findings, runs: Sequence[Run], burst_ids: set[int], ready: datetime
+        self, findings: Findings, runs: Sequence[Run], left_out: set[int], ready: datetime
     ) -> list[tuple[datetime, str, float]]:
-        burst = {str(run.id) for run in runs if run.definition_id in burst_ids}
+        others = {str(run.id) for run in runs if run.definition_id in left_out}
         return [
             (slot, run_id, late)
             for (slot, run_id), late in findings.lateness_seconds.items()
-            if slot > ready and run_id not in burst
+            if slot > ready and run_id not in others
         ]
 
     def _undisturbed(self, steady: Sequence[tuple[datetime, str, float]]) -> list[float]:

@@ -21,7 +21,9 @@ OPEN_STATES = frozenset({"PENDING", "ASSIGNED", "RUNNING"})
 
 @dataclass(frozen=True, slots=True)
 class Definition:
-    """A definition's timetable. ``since``: the schedule makes no slot at or before it."""
+    """A definition's timetable. ``since``: the schedule makes no slot at or before it;
+    ``prompt``: nothing but the scheduler stands between a due slot and its start (a warm fork,
+    no other run to wait for)."""
 
     id: int
     name: str
@@ -31,6 +33,7 @@ class Definition:
     since: datetime
     starts_at: datetime | None
     ends_at: datetime | None
+    prompt: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,7 +108,8 @@ class Ledger:
     def definitions(self) -> list[Definition]:
         """Definitions that are not deleted."""
         rows = self._rows(
-            "SELECT id, name, schedule, timezone, enabled, schedule_since, starts_at, ends_at"
+            "SELECT id, name, schedule, timezone, enabled, schedule_since, starts_at, ends_at,"
+            " isolation = 'fork' AND concurrency_policy = 'allow' AND max_parallel IS NULL"
             " FROM scheduler_job_definition WHERE deleted_at IS NULL ORDER BY id"
         )
         return [
@@ -118,6 +122,7 @@ class Ledger:
                 since=_known(_instant(row[5])),
                 starts_at=_instant(row[6]),
                 ends_at=_instant(row[7]),
+                prompt=bool(row[8]),
             )
             for row in rows
         ]
