@@ -19,6 +19,7 @@ from scheduler.store.cluster import SqlClusterStore
 from scheduler.store.leader import SqlLeaderStore
 from scheduler.store.leases import SqlLeaseStore
 from scheduler.store.worker import SqlWorkerStore
+from scheduler.testing.journal import MemoryJournal
 from scheduler.testing.link import FakeWorkerLink, Network
 from tests.simulation.database import ProcessDatabase
 from tests.simulation.host import SimulatedHost
@@ -228,6 +229,7 @@ class Process:
             link=FakeWorkerLink(network, self.node.name),
             host=self.host,
             spool=self.spool,
+            journal=MemoryJournal(),
             ping_fanout=SideBySide(world, self.life),
             dispatch_fanout=SideBySide(world, self.life),
             new_uuid=world.new_uuid,

@@ -15,6 +15,7 @@ from typing import Any, Protocol
 from uuid import UUID
 
 from scheduler.domain.values import (
+    Claim,
     ClusterView,
     Fence,
     LaunchSpec,
@@ -76,14 +77,17 @@ class ClusterStore(Protocol):
 
     def name_subleader(self, fence: Fence, worker_id: str | None) -> None: ...
 
-    def timeline(self) -> int:
-        """PostgreSQL's timeline id (a fail-over changes it); 0 on SQLite."""
+
+class OnTimeline(Protocol):
+    def expect_timeline(self, timeline: int) -> None:
+        """From now on each method raises TimelineChanged while the RDB is on another timeline."""
 
 
-class LeaseStore(Protocol):
+class LeaseStore(OnTimeline, Protocol):
     """Worker lease rows."""
 
-    def register(self, facts: WorkerFacts) -> LeaseAnswer: ...
+    def register(self, facts: WorkerFacts, *, replayed_timeline: int = 0) -> LeaseAnswer:
+        """``replayed_timeline`` is that of the process's earlier life; 0: there was none."""
 
     def renew(self, worker_id: str, *, open_runs: int) -> LeaseAnswer | None:
         """Renew my lease WHERE state = 'LIVE'; None when the lease is no longer mine to renew."""
@@ -218,7 +222,7 @@ class RequestRow:
     args: Any
 
 
-class LeaderStore(Protocol):
+class LeaderStore(OnTimeline, Protocol):
     """What the leader reads, and its fenced writes: each one autocommit statement, <= 1,000 rows."""
 
     def due_definitions(self, until: datetime, limit: int) -> list[DefinitionRow]: ...
@@ -280,7 +284,7 @@ class LeaderStore(Protocol):
         and the mark is cleared, in one statement."""
 
 
-class WorkerStore(Protocol):
+class WorkerStore(OnTimeline, Protocol):
     """A worker's own writes: the claim before the start, the finish after the end."""
 
     def orders(self, worker_id: str, runs: Sequence[UUID]) -> list[StartOrder]:
@@ -301,6 +305,17 @@ class WorkerStore(Protocol):
         """ASSIGNED -> PENDING for (run_id, assign_seq) that I will not start (drain)."""
 
     def mine(self, worker_id: str) -> list[MyRow]: ...
+
+    def replay_claims(self, claims: Sequence[tuple[Claim, float]]) -> list[UUID]:
+        """After a fail-over: each run claimed so many seconds ago is RUNNING under its token,
+        whether its row is absent, PENDING or ASSIGNED (one planned anew for the slot takes the
+        claim's run id); all else stays. Returns the run ids changed."""
+
+    def set_replayed(self, worker_id: str, timeline: int) -> None:
+        """My lease row tells that all I wrote is on this timeline."""
+
+    def replaying(self, timeline: int) -> list[str]:
+        """The LIVE workers that have not replayed up to this timeline."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -532,3 +547,17 @@ class Spool(Protocol):
     def pending(self) -> list[RunResult]: ...
 
     def acknowledge(self, claim_tokens: Sequence[UUID]) -> None: ...
+
+
+class Journal(Protocol):
+    """What this worker wrote to the RDB in the last ten minutes, oldest first, to be written
+    again after a fail-over that lost it. Survives the process. Instants are boottimes."""
+
+    def claimed(self, claims: Sequence[Claim]) -> None:
+        """Keep won claims. Raises SchedulerError when they are in memory only."""
+
+    def finished(self, results: Sequence[RunResult], now: float) -> None: ...
+
+    def claims(self, since: float) -> list[Claim]: ...
+
+    def results(self, since: float) -> list[RunResult]: ...

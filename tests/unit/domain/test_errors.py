@@ -37,6 +37,11 @@ EXAMPLES = [
         "The database at db:5432 is not available (refused); check DATABASE_URL.",
     ),
     (
+        errors.TimelineChanged("db:5432", 1, 2),
+        "The database at db:5432 is not available"
+        " (it failed over from timeline 1 to 2); check DATABASE_URL.",
+    ),
+    (
         errors.RedisUnavailable("redis:6379", "refused"),
         "Redis at redis:6379 is not available (refused); check SCHEDULER_REDIS_URL.",
     ),

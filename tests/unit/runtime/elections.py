@@ -57,6 +57,7 @@ class ClusterRow:
             config_revision=0,
             degrade_requested=self.degrade,
             db_now=self.clock.now(),
+            timeline=self.timeline,
         )
 
 
@@ -73,6 +74,9 @@ class ClusterLine:
     def live(self) -> list[WorkerView]:
         self._check()
         return self.row.members
+
+    def expect_timeline(self, timeline: int) -> None:
+        """The row is one: it fails over with all that looks at it."""
 
     def bump(self, *, seen_epoch, new_epoch, term_id, worker_id, address, trust_seconds, flaps):
         self._check()
@@ -96,10 +100,6 @@ class ClusterLine:
     def name_subleader(self, fence: Fence, worker_id: str | None) -> None:
         self._fenced(fence)
         self.row.subleader = worker_id
-
-    def timeline(self) -> int:
-        self._check()
-        return self.row.timeline
 
     def _fenced(self, fence: Fence) -> None:
         self._check()

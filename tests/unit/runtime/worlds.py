@@ -8,8 +8,9 @@ from threading import Event
 from typing import Any, cast
 from uuid import UUID, uuid4
 
-from scheduler.domain.errors import DatabaseUnavailable
+from scheduler.domain.errors import DatabaseUnavailable, TimelineChanged
 from scheduler.domain.values import (
+    Claim,
     DesiredMode,
     LaunchSpec,
     LeaseAnswer,
@@ -24,6 +25,7 @@ from scheduler.runtime.agent import Agent
 from scheduler.runtime.config import RuntimeConfig
 from scheduler.runtime.lease import LeaseKeeper
 from scheduler.runtime.member import Member
+from scheduler.testing.journal import MemoryJournal
 
 NOON = datetime(2026, 11, 23, 12, 0, tzinfo=UTC)
 
@@ -101,6 +103,28 @@ class FakeWorkerStore:
         self.orders_in_rdb: list[StartOrder] = []
         self.away = False
         self.lose_answer = False
+        self.timeline = self.expected = 1
+        self.replayed: list[Claim] = []
+        self.told: list[tuple[str, int]] = []
+        self.others_replaying: list[str] = []
+
+    def expect_timeline(self, timeline: int) -> None:
+        self.expected = timeline
+
+    def replay_claims(self, claims: Sequence[tuple[Claim, float]]) -> list[UUID]:
+        self._answer()
+        self.replayed.extend(claim for claim, _ in claims)
+        for claim, _ in claims:
+            self.tokens[claim.run_id] = claim.claim_token
+        return [claim.run_id for claim, _ in claims]
+
+    def set_replayed(self, worker_id: str, timeline: int) -> None:
+        self._answer()
+        self.told.append((worker_id, timeline))
+
+    def replaying(self, timeline: int) -> list[str]:
+        self._answer()
+        return self.others_replaying
 
     def orders(self, worker_id: str, runs: Sequence[UUID]) -> list[StartOrder]:
         return [order for order in self.orders_in_rdb if order.run_id in runs]
@@ -143,20 +167,25 @@ class FakeWorkerStore:
     def _answer(self) -> None:
         if self.away:
             raise DatabaseUnavailable("test", "away")
+        if self.timeline != self.expected:
+            raise TimelineChanged("test", self.expected, self.timeline)
 
 
 class FakeLeases:
     def __init__(self) -> None:
         self.registered: list[str] = []
+        self.replayed_at_registration: list[int] = []
         self.left: list[str] = []
+        self.timeline = 1
         self.away = False
         self.live = True
         self.desired = DesiredMode.ACTIVE
         self.config_revision = 0
 
-    def register(self, facts: WorkerFacts) -> LeaseAnswer:
+    def register(self, facts: WorkerFacts, *, replayed_timeline: int = 0) -> LeaseAnswer:
         self._check()
         self.registered.append(facts.worker_id)
+        self.replayed_at_registration.append(replayed_timeline)
         return self._answer()
 
     def renew(self, worker_id: str, *, open_runs: int) -> LeaseAnswer | None:
@@ -171,7 +200,7 @@ class FakeLeases:
             raise DatabaseUnavailable("test", "away")
 
     def _answer(self) -> LeaseAnswer:
-        return LeaseAnswer(1, self.desired, 0, self.config_revision, NOON)
+        return LeaseAnswer(1, self.desired, 0, self.config_revision, NOON, self.timeline)
 
 
 class SilentBell:
@@ -241,6 +270,7 @@ class OneWorker:
     def __init__(self, *, capacity: int = 2) -> None:
         self.clock, self.host, self.spool = FakeClock(), FakeHost(), FakeSpool()
         self.store, self.leases, self.bell = FakeWorkerStore(), FakeLeases(), SilentBell()
+        self.journal = MemoryJournal()
         names = iter(f"w-{number}" for number in range(2, 100))
         self.member = Member(facts(capacity=capacity), lambda: next(names))
         self.config = RuntimeConfig()
@@ -249,6 +279,7 @@ class OneWorker:
             self.store,
             self.host,
             self.spool,
+            self.journal,
             lambda: self.config,
             self._prepare,
             uuid4,
@@ -256,6 +287,7 @@ class OneWorker:
             Event(),
             lambda: self.bell.ring("leader"),
         )
+        self.member.on_fail_over = self.agent.check_now
         self.lease = LeaseKeeper(
             self.member,
             cast("Any", self.leases),

@@ -25,6 +25,7 @@ from scheduler.coordination.presence import RedisPresence
 from scheduler.domain.placement import capability_of
 from scheduler.domain.values import LaunchSpec, StartOrder, WorkerFacts
 from scheduler.execution.host import ProcessHost
+from scheduler.execution.journal import RunJournal
 from scheduler.execution.spool import Spool
 from scheduler.plugin_api.core_settings import CoreSettings
 from scheduler.plugin_api.values import LaunchSite
@@ -49,6 +50,8 @@ log = structlog.get_logger(__name__)
 ANY_HOST = ("0.0.0.0", "::", "")  # noqa: S104 - compared with, not listened on
 DISPATCH_THREADS = 16
 STOP_GRACE_SECONDS = 5.0
+JOURNALS = "journals"
+"""The folder of journals, in that of spools."""
 
 
 def new_worker_id() -> str:
@@ -98,6 +101,7 @@ class WorkerProcess:
             django_settings.DATABASES["default"], worker_id=facts.worker_id
         )
         told = settings.plugins.declared_transitions()
+        journals = Path(core.spool_dir) / JOURNALS
         link = GrpcWorkerLink(tls)
         undo.callback(link.close)
         adapters = Adapters(
@@ -114,6 +118,7 @@ class WorkerProcess:
             link=link,
             host=host,
             spool=Spool(Path(core.spool_dir), facts.worker_id),
+            journal=RunJournal(journals, facts.worker_id),
             ping_fanout=ThreadFanout("ping", core.leader_ping_batch_size),
             dispatch_fanout=ThreadFanout("dispatch", DISPATCH_THREADS),
             new_uuid=new_uuid,

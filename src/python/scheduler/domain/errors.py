@@ -82,6 +82,16 @@ class DatabaseUnavailable(SchedulerError):
         super().__init__(f"The database at {where} is not available ({why}); check DATABASE_URL.")
 
 
+class TimelineChanged(DatabaseUnavailable):
+    """The RDB failed over since the caller last looked. The statement was not executed."""
+
+    code = "TIMELINE_CHANGED"
+
+    def __init__(self, where: str, known: int, current: int) -> None:
+        self.known, self.current = known, current
+        super().__init__(where, f"it failed over from timeline {known} to {current}")
+
+
 class RedisUnavailable(SchedulerError):
     """Redis did not answer. Nothing is lost: it only speeds up what the RDB decides."""
 

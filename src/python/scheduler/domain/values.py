@@ -70,6 +70,7 @@ class Reason(StrEnum):
     WAIT_REPLACE = "WAIT_REPLACE"
     WAIT_PAUSED = "WAIT_PAUSED"
     WAIT_QUARANTINED = "WAIT_QUARANTINED"
+    WAIT_REPLAY = "WAIT_REPLAY"
     CANCELED_BY_REQUEST = "CANCELED_BY_REQUEST"
     REPLACED = "REPLACED"
     REASSIGNED = "REASSIGNED"
@@ -129,6 +130,26 @@ class StartOrder:
     timeout_seconds: float | None = None
     kill_grace_seconds: float = 10.0
     retry: RetryPolicy = field(default_factory=RetryPolicy)
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """A won claim with all that makes its row again where a fail-over of the RDB lost it.
+
+    ``args`` are None where the definition's own count. ``at`` is the boottime of the claim.
+    """
+
+    run_id: UUID
+    definition_id: int
+    slot_key: str
+    attempt: int
+    orphan_count: int
+    scheduled_for: datetime
+    assign_seq: int
+    claim_token: UUID
+    worker_id: str
+    args: Any
+    at: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -262,6 +283,8 @@ class WorkerView:
     registered_at: datetime
     renewed_age_seconds: float
     open_runs: int
+    replayed_timeline: int = 0
+    """The RDB's timeline up to which it has replayed what it wrote; 0: it does not take part."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -273,11 +296,16 @@ class LeaseAnswer:
     hold_seq: int
     config_revision: int
     db_now: datetime
+    timeline: int = 0
+    """Of the RDB: it rises with each fail-over of PostgreSQL; 0 on SQLite."""
 
 
 @dataclass(frozen=True, slots=True)
 class ClusterView:
-    """The cluster row, with ages by the RDB's clock (None: never happened)."""
+    """The cluster row, with ages by the RDB's clock (None: never happened).
+
+    ``timeline`` as in LeaseAnswer.
+    """
 
     epoch: int
     term_id: UUID | None
@@ -295,3 +323,4 @@ class ClusterView:
     config_revision: int
     degrade_requested: bool
     db_now: datetime
+    timeline: int = 0

@@ -10,7 +10,7 @@ from uuid import UUID
 from scheduler.domain.values import Reason, ResourceUse, RunResult, RunState
 from scheduler.execution.records import RecordFile, RecordsBusy
 
-_SPOOL_SUFFIX, _JOURNAL_SUFFIX = ".spool", ".journal"
+_SPOOL_SUFFIX, JOURNAL_SUFFIX = ".spool", ".journal"
 
 
 class Spool:
@@ -79,7 +79,7 @@ class Spool:
 
 @dataclass(frozen=True, slots=True)
 class JournalEntry:
-    """``kind`` is the writer's word ("claim", "finish"); ``at`` is in Unix seconds."""
+    """``kind`` is the writer's word ("claim", "finish"); ``at`` is in seconds of its clock."""
 
     kind: str
     at: float
@@ -95,21 +95,24 @@ class Journal:
 
     def __init__(self, folder: str | Path, worker_id: str, keep_seconds: float = 600.0) -> None:
         """Open or make the worker's journal. Raises RecordsBusy or RecordsNotWritable."""
-        path = Path(folder) / f"{worker_id}{_JOURNAL_SUFFIX}"
+        path = Path(folder) / f"{worker_id}{JOURNAL_SUFFIX}"
         self._file, self._keep_seconds = RecordFile(path, durable=False), keep_seconds
         self._entries = deque(JournalEntry(**row) for row in self._file.read())
         self._written = len(self._entries)
 
     def append(self, kind: str, rows: Sequence[Mapping[str, Any]], now: float) -> None:
-        """Keep rows (JSON values; UUIDs become text) written at ``now`` (Unix seconds)."""
+        """Keep rows (JSON values; UUIDs become text) written at ``now``. Raises
+        RecordsNotWritable, and then has kept them in memory only."""
         fresh = [JournalEntry(kind, now, row) for row in rows]
-        self._file.append([asdict(entry) for entry in fresh])
         self._entries.extend(fresh)
+        while self._entries and self._entries[0].at < now - self._keep_seconds:
+            self._entries.popleft()
+        self._file.append([asdict(entry) for entry in fresh])
         self._written += len(fresh)
-        self._prune(now)
+        self._shorten()
 
     def entries_since(self, at: float) -> list[JournalEntry]:
-        """Entries written at or after ``at`` (Unix seconds), oldest first."""
+        """Entries written at or after ``at``, oldest first."""
         return [entry for entry in self._entries if entry.at >= at]
 
     def close(self) -> None:
@@ -118,9 +121,7 @@ class Journal:
     def remove(self) -> None:
         self._file.remove()
 
-    def _prune(self, now: float) -> None:
-        while self._entries and self._entries[0].at < now - self._keep_seconds:
-            self._entries.popleft()
+    def _shorten(self) -> None:
         # Rewriting costs as much as is kept: only worth it once most of the file is old.
         if self._written > 1000 and self._written > 2 * len(self._entries):
             self._file.replace([asdict(entry) for entry in self._entries])

@@ -70,6 +70,11 @@ class WorkerLease(models.Model):
     ended_at = models.DateTimeField(null=True, blank=True)
     open_runs = models.IntegerField(default=0, db_default=0)
     config_revision = models.BigIntegerField(default=0, db_default=0)
+    replayed_timeline = models.IntegerField(
+        default=0,
+        db_default=0,
+        help_text="PostgreSQL's timeline up to which it replayed its journal; 0: unknown.",
+    )
 
     class Meta:
         db_table = "scheduler_worker_lease"

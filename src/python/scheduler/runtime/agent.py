@@ -16,7 +16,7 @@ from uuid import UUID
 
 import structlog
 
-from scheduler.domain.errors import DatabaseUnavailable, SchedulerError
+from scheduler.domain.errors import DatabaseUnavailable, SchedulerError, TimelineChanged
 from scheduler.domain.placement import capability_of
 from scheduler.domain.values import (
     ForkServerLost,
@@ -30,11 +30,12 @@ from scheduler.domain.values import (
     RunState,
     StartOrder,
 )
-from scheduler.ports import ProcessHost, Spool, WorkerStore
+from scheduler.ports import Journal, ProcessHost, Spool, WorkerStore
 from scheduler.runtime import outcomes
 from scheduler.runtime.config import RuntimeConfig
 from scheduler.runtime.member import Member
 from scheduler.runtime.orders import Handled, OrderBook
+from scheduler.runtime.replayer import Replayer
 
 log = structlog.get_logger(__name__)
 
@@ -55,6 +56,7 @@ class Agent:
         store: WorkerStore,
         host: ProcessHost,
         spool: Spool,
+        journal: Journal,
         config: Callable[[], RuntimeConfig],
         prepare: Callable[[StartOrder, str], LaunchSpec],
         new_token: Callable[[], UUID],
@@ -64,6 +66,7 @@ class Agent:
     ) -> None:
         self._ring = ring
         self._member, self._store, self._host, self._spool = member, store, host, spool
+        self._replayer = Replayer(member, store, journal, config)
         self._config, self._prepare = config, prepare
         self._new_token, self._random, self._wake = new_token, random, wake
         self._lock = Lock()
@@ -131,7 +134,9 @@ class Agent:
         if now < self._retry_at:
             return self._retry_at
         try:
-            self._report()
+            if self._replayer.catch_up(now):
+                self._entropy_at = 0.0
+            self._report(now)
             self._forward_cancels()
             if not self._member.accepting:
                 self._give_back_all()
@@ -139,6 +144,9 @@ class Agent:
             if now >= self._entropy_at and self._member.joined:
                 self._entropy_at = now + self._config().anti_entropy_seconds
                 self._compare_with_rdb(now)
+        except TimelineChanged as change:
+            self._member.see_timeline(change.current, now)
+            return now
         except DatabaseUnavailable as error:
             log.warning("worker_store_unavailable", reason=str(error))
             self._spool_results()
@@ -156,7 +164,11 @@ class Agent:
     def _may_start(self, now: float) -> bool:
         """No process is started that the lease would end at once."""
         grace = self._config().kill_grace_seconds
-        return self._member.joined and not self._member.deadline.must_terminate(now, grace)
+        return (
+            self._member.joined
+            and not self._member.deadline.must_terminate(now, grace)
+            and self._replayer.may_claim(now)
+        )
 
     def _next_wake(self, now: float) -> float:
         due_at = self._orders.next_at()
@@ -204,15 +216,16 @@ class Agent:
                 )
             )
 
-    def _report(self) -> None:
+    def _report(self, now: float) -> None:
         if self._spooled:
-            self._replay_spool()
+            self._replay_spool(now)
         if self._results:
-            self._write(self._results)
+            self._write(self._results, now)
             self._results = []
 
-    def _write(self, results: Sequence[RunResult]) -> None:
+    def _write(self, results: Sequence[RunResult], now: float) -> None:
         changed = set(self._store.finish(self._member.worker_id, results))
+        self._replayer.finished(results, now)
         self._ring()
         for result in results:
             event = "run_finished" if result.run_id in changed else "run_result_too_late"
@@ -239,10 +252,10 @@ class Agent:
         self._results = []
         self._spooled = True
 
-    def _replay_spool(self) -> None:
+    def _replay_spool(self, now: float) -> None:
         pending = self._spool.pending()
         if pending:
-            self._write(pending)
+            self._write(pending, now)
             self._spool.acknowledge([result.claim_token for result in pending])
             log.info("spool_replayed", count=len(pending))
         self._spooled = False
@@ -279,7 +292,9 @@ class Agent:
                 self._claimed[item.order.run_id] = item
             else:
                 log.info("run_claim_lost", run_id=str(item.order.run_id), worker_id=worker_id)
-        self._launch([item for item in due if item.order.run_id in won], worker_id)
+        mine = [item for item in due if item.order.run_id in won]
+        self._replayer.claimed(mine, now)
+        self._launch(mine, worker_id)
 
     def _give_back_all(self) -> None:
         items = self._orders.take_all()

@@ -52,6 +52,13 @@ class Assigner:
             default=IDLE_SECONDS,
         )
 
+    def hold(self, term: Term, awaited: Sequence[str]) -> None:
+        """Nothing is handed out: what waits says that the cluster awaits the replay of workers.
+        Raises StaleEpoch, DatabaseUnavailable."""
+        detail = f"the database failed over; awaiting {', '.join(awaited) or 'all workers'}"
+        rows = self._store.waiting(self._clock.now(), self._config().waiting_limit)
+        self._wait(term, rows, [(row.run_id, Reason.WAIT_REPLAY, detail) for row in rows])
+
     def _decide(
         self,
         term: Term,
@@ -80,14 +87,19 @@ class Assigner:
         if answer.skipped:
             for run_id in self._store.skip(term.fence, answer.skipped):
                 log.info("run_finished", run_id=str(run_id), state="SKIPPED", epoch=term.epoch)
+        self._wait(term, rows, answer.waiting)
+        if answer.replace:
+            self._store.request_cancel(term.fence, answer.replace, Reason.REPLACED)
+
+    def _wait(
+        self, term: Term, rows: Sequence[WaitingRow], waits: Sequence[tuple[UUID, Reason, str]]
+    ) -> None:
         known = {row.run_id: row.reason for row in rows}
-        news = [wait for wait in answer.waiting if known[wait[0]] is not wait[1]]
+        news = [wait for wait in waits if known[wait[0]] is not wait[1]]
         if news:
             self._store.wait(term.fence, news)
             for run_id, reason, detail in news:
                 log.info("run_waits", run_id=str(run_id), reason=str(reason), detail=detail)
-        if answer.replace:
-            self._store.request_cancel(term.fence, answer.replace, Reason.REPLACED)
 
     def _assign(
         self, term: Term, assigned: Sequence[tuple[UUID, str]]

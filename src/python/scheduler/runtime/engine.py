@@ -8,9 +8,9 @@ from dataclasses import dataclass, field
 
 import structlog
 
-from scheduler.domain import elections
+from scheduler.domain import elections, replaying
 from scheduler.domain.values import ClusterView, WorkerView
-from scheduler.ports import ClusterStore, LeaseStore
+from scheduler.ports import ClusterStore, LeaderStore, LeaseStore
 from scheduler.runtime.assigner import Assigner
 from scheduler.runtime.courier import Courier
 from scheduler.runtime.dispatcher import Dispatcher
@@ -22,14 +22,20 @@ from scheduler.runtime.reaper import Reaper
 log = structlog.get_logger(__name__)
 
 SURVEY_SECONDS = 1.0
+HOLD_SECONDS = 0.2
 
 
 @dataclass
 class Engine:
-    """``changed`` is told of each term that begins, and None when it ends."""
+    """``changed`` is told of each term that begins, and None when it ends.
+
+    After a fail-over of the RDB nothing is planned, assigned, retried or orphaned until each live
+    worker has replayed what the fail-over lost.
+    """
 
     cluster: ClusterStore
     leases: LeaseStore
+    store: LeaderStore
     planner: Planner
     assigner: Assigner
     reaper: Reaper
@@ -39,13 +45,14 @@ class Engine:
     changed: Callable[[Term | None], None]
     _workers: list[WorkerView] = field(default_factory=list)
     _survey_at: float = 0.0
+    _awaited: tuple[str, ...] | None = None
 
     def establish(self, term: Term, gone: str | None) -> None:
         self.pinger.establish(term, gone)
         self.dispatcher.establish(term)
         self.planner.establish()
         self.reaper.establish()
-        self._survey_at = 0.0
+        self._survey_at, self._awaited = 0.0, None
         self.changed(term)
 
     def revoke(self) -> None:
@@ -55,13 +62,31 @@ class Engine:
 
     def tick(self, term: Term, view: ClusterView, now: float) -> float:
         """Returns when the next tick is due (sooner when the bell rings)."""
+        for guarded in (self.leases, self.store):
+            guarded.expect_timeline(view.timeline)
         if now >= self._survey_at:
             self._survey(term, view, now)
         self.reaper.take_back_refused(term)
+        if self._holds(term, view, now):
+            self.assigner.hold(term, self._awaited or ())
+            self.reaper.tick(term, now, self._workers, sweep=False)
+            return now + HOLD_SECONDS
         planned = self.planner.tick(term)
         assigned = self.assigner.tick(term, self._workers, paused=view.paused)
-        reaped = self.reaper.tick(term, now, self._workers)
+        reaped = self.reaper.tick(term, now, self._workers, sweep=True)
         return min(self._survey_at, now + planned, now + assigned, reaped)
+
+    def _holds(self, term: Term, view: ClusterView, now: float) -> bool:
+        """Whether the RDB failed over and has not been told everything again."""
+        awaited = tuple(replaying.awaited(self._workers, view.timeline))
+        held = awaited if awaited or now < term.quiet_until else None
+        if held != self._awaited:
+            self._awaited = held
+            event = "replay_complete" if held is None else "replay_awaited"
+            log.warning(event, workers=list(held or ()), timeline=view.timeline, epoch=term.epoch)
+        if held is not None:
+            self._survey_at = min(self._survey_at, now + HOLD_SECONDS)
+        return held is not None
 
     def survey_now(self) -> None:
         """A worker came or changed: look before the second is over."""
@@ -71,7 +96,14 @@ class Engine:
         self._survey_at = now + SURVEY_SECONDS
         self._workers = self.leases.live()
         self.courier.carry(term, view.config_revision, self._workers)
-        self.pinger.watch({w.facts.worker_id: w.facts.grpc_address for w in self._workers})
+        silent = replaying.given_up(self._workers, view.timeline)
+        self.pinger.watch(
+            {
+                w.facts.worker_id: w.facts.grpc_address
+                for w in self._workers
+                if w.facts.worker_id not in silent
+            }
+        )
         standing = [w for w in self._workers if not self.pinger.refused(w.facts.worker_id)]
         successor = elections.subleader_of(standing, term.command.leader_worker_id)
         if successor != view.subleader_worker_id:

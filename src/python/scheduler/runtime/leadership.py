@@ -25,6 +25,7 @@ import structlog
 from scheduler.domain import elections
 from scheduler.domain.elections import BeatWatch, Cause, Decision, ElectionTimings, Observation
 from scheduler.domain.errors import DatabaseUnavailable, RedisUnavailable, StaleEpoch
+from scheduler.domain.replaying import settled_at
 from scheduler.domain.values import ClusterView, Role
 from scheduler.ports import Bell, Clock, ClusterStore, LeaderLock, LeaseStore, WorkerLink
 from scheduler.runtime.config import RuntimeConfig
@@ -35,7 +36,6 @@ log = structlog.get_logger(__name__)
 RETRY_SECONDS = 0.2
 READ_SECONDS = 1.0
 PROBE_AFTER_STILL_SECONDS = 0.3
-TIMELINE_SECONDS = 5.0
 
 
 class Duties(Protocol):
@@ -78,8 +78,7 @@ class Leadership:
         self._beats = BeatWatch()
         self._refused = False
         self._renew_at = 0.0
-        self._timeline = 0
-        self._timeline_at = 0.0
+        self._timeline: int | None = None
         self._deposed: StaleEpoch | None = None
         self._leave_office = ""
 
@@ -142,6 +141,8 @@ class Leadership:
         asked_at = self._clock.boottime()
         view = self._cluster.read()
         self._clock.observe(view.db_now, asked_at, self._clock.boottime())
+        self._member.see_timeline(view.timeline, now)
+        self._leases.expect_timeline(view.timeline)
         workers = self._leases.live()
         me = self._member.worker_id
         if view.leader_worker_id != self._member.leader_worker_id:
@@ -208,6 +209,7 @@ class Leadership:
         # Rights that grow with a term's age count from after the bump, trust from before it.
         term = Term(epoch, term_id, self._member.worker_id, self._clock.boottime(), inherited)
         term.renewed(asked_at, config.trust_seconds, config.trust_margin_seconds)
+        term.quiet_until = settled_at(self._member.failed_over_at, config.heartbeat_seconds)
         self._establish(term, cause, view)
         return now
 
@@ -222,7 +224,7 @@ class Leadership:
     def _establish(self, term: Term, cause: Cause, before: ClusterView) -> None:
         self.term = term
         self._deposed, self._leave_office = None, ""
-        self._renew_at, self._timeline_at, self._timeline = 0.0, 0.0, 0
+        self._renew_at, self._timeline = 0.0, None
         self._member.role = Role.LEADER
         self._member.leader_worker_id = self._member.worker_id
         self._member.see_epoch(term.epoch)
@@ -275,7 +277,7 @@ class Leadership:
             return now + RETRY_SECONDS
         try:
             view = self._renew(term, now) if now >= self._renew_at else self._view
-            if view is None or view.degrade_requested:
+            if view is None or self._leave_office:
                 return now
             return min(self._renew_at, self._duties.tick(term, view, now))
         except StaleEpoch as error:
@@ -302,15 +304,15 @@ class Leadership:
         self._view, self._renew_at = view, now + config.leader_heartbeat_seconds
         if view.degrade_requested:
             self._leave_office = "an operator degraded this leader"
-        if now >= self._timeline_at:
-            self._watch_timeline(now)
+        self._watch_timeline(view)
         return view
 
-    def _watch_timeline(self, now: float) -> None:
-        timeline, known = self._cluster.timeline(), self._timeline
-        self._timeline, self._timeline_at = timeline, now + TIMELINE_SECONDS
-        if known and timeline != known:
-            self._leave_office = f"the database failed over (timeline {known} to {timeline})"
+    def _watch_timeline(self, view: ClusterView) -> None:
+        """A term lives on one timeline: on another, some of what it wrote may never have been."""
+        self._member.see_timeline(view.timeline, self._clock.boottime())
+        known, self._timeline = self._timeline, view.timeline
+        if known is not None and view.timeline != known:
+            self._leave_office = f"the database failed over (timeline {known} to {view.timeline})"
 
 
 class LockBeater:

@@ -70,7 +70,9 @@ class LeaseKeeper:
     def _register(self, now: float) -> float:
         asked_at = self._clock.boottime()
         try:
-            answer = self._leases.register(self._member.facts)
+            answer = self._leases.register(
+                self._member.facts, replayed_timeline=self._member.replayed_timeline
+            )
         except DatabaseUnavailable as error:
             log.warning("worker_register_delayed", reason=str(error))
             return now + self._config().heartbeat_seconds

@@ -39,6 +39,12 @@ class Member:
         self.hold_seq = 0
         self.config_revision = 0
         self.wanted_revision = 0
+        self.timeline = 0
+        """Of the RDB, as last seen; 0 on SQLite and before the first answer."""
+        self.replayed_timeline = 0
+        """Up to which all that this process wrote is in the RDB (``runtime.replayer``)."""
+        self.failed_over_at: float | None = None
+        self.on_fail_over: Callable[[], None] = _nobody
 
     @property
     def worker_id(self) -> str:
@@ -70,6 +76,17 @@ class Member:
         with self._lock:
             self.newest_epoch = max(self.newest_epoch, epoch)
 
+    def see_timeline(self, timeline: int, now: float) -> None:
+        """An answer of the RDB came from this timeline."""
+        with self._lock:
+            known, self.timeline = self.timeline, timeline
+            if not self.replayed_timeline:
+                self.replayed_timeline = timeline
+            if known in (0, timeline):
+                return
+            self.failed_over_at = now
+        self.on_fail_over()
+
     def learn(self, answer: LeaseAnswer, asked_at: float) -> None:
         """The RDB renewed my lease: asked at boottime ``asked_at``, answered since."""
         with self._lock:
@@ -78,6 +95,7 @@ class Member:
             self.desired = answer.desired
             self.hold_seq = answer.hold_seq
             self.wanted_revision = max(self.wanted_revision, answer.config_revision)
+        self.see_timeline(answer.timeline, asked_at)
 
     def new_nonce(self, now: float) -> int:
         """A question to the leader, asked now; its echo extends the lease from now."""
@@ -113,6 +131,10 @@ class Member:
         self.facts = replace(self.facts, worker_id=self._new_worker_id())
 
 
+def _nobody() -> None:
+    """Nobody is to be told."""
+
+
 class Term:
     """One leadership of this worker: its fence, and until when it may be trusted.
 
@@ -127,6 +149,8 @@ class Term:
         self.began_at = began_at
         self.inherited_trust = inherited_trust
         self.trust = Trust(0.0)
+        self.quiet_until = 0.0
+        """No run is handed out before: the RDB failed over a moment ago."""
         self._counter = 0
 
     @property

@@ -12,6 +12,7 @@ from scheduler.ports import (
     Bell,
     Clock,
     ClusterStore,
+    Journal,
     LeaderLock,
     LeaderStore,
     LeaseStore,
@@ -58,6 +59,7 @@ class Adapters:
     link: WorkerLink
     host: ProcessHost
     spool: Spool
+    journal: Journal
     ping_fanout: Fanout
     dispatch_fanout: Fanout
     new_uuid: Callable[[], UUID]
@@ -84,6 +86,7 @@ class Parts:
             a.runs,
             a.host,
             a.spool,
+            a.journal,
             config,
             a.prepare,
             a.new_uuid,
@@ -91,6 +94,7 @@ class Parts:
             self.agent_wake,
             lambda: a.bell.ring("leader"),
         )
+        self.member.on_fail_over = self.agent.check_now
         self.lease = LeaseKeeper(
             self.member, a.leases, a.host, a.clock, a.bell, config, self.agent.abandon
         )
@@ -122,6 +126,7 @@ class Parts:
         return Engine(
             a.cluster,
             a.leader_leases,
+            a.leader,
             Planner(a.leader, a.clock, config, a.new_uuid),
             Assigner(a.leader, self.dispatcher, a.clock, config, self.pinger.refused),
             Reaper(

@@ -47,14 +47,16 @@ class Reaper:
     def establish(self) -> None:
         self._due_at = 0.0
 
-    def tick(self, term: Term, now: float, workers: Sequence[WorkerView]) -> float:
-        """Returns when the next round is due. Raises StaleEpoch, DatabaseUnavailable."""
+    def tick(self, term: Term, now: float, workers: Sequence[WorkerView], *, sweep: bool) -> float:
+        """Returns when the next round is due. Without ``sweep`` no run is orphaned. Raises
+        StaleEpoch, DatabaseUnavailable."""
         if now < self._due_at:
             return self._due_at
         self._due_at = now + ROUND_SECONDS
         self._judge(term, now, workers)
         self._take_back_from_lost(term)
-        self._orphan(term)
+        if sweep:
+            self._orphan(term)
         self._take_back_hanging(term, workers)
         return self._due_at
 

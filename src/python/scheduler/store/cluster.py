@@ -10,19 +10,20 @@ import psutil
 
 from scheduler.domain.errors import DatabaseUnavailable
 from scheduler.domain.values import ClusterView, Fence
-from scheduler.store.dialects import maybe_uuid, time_of
+from scheduler.store.dialects import TIMELINE, maybe_uuid, time_of
 from scheduler.store.fencing import check_fence
 from scheduler.store.postgres import is_lock_timeout
 from scheduler.store.sessions import Closing, Database, Row
 from scheduler.store.sqlite import is_busy
 from scheduler.store.statements import Statement
 
-_VIEW = """
+_VIEW = f"""
     c.epoch, c.term_id, c.leader_worker_id, c.leader_address,
     extract(epoch FROM clock_timestamp() - c.leader_seen_at)::float8,
     extract(epoch FROM clock_timestamp() - c.term_started_at)::float8,
     c.released, c.subleader_worker_id, c.trust_seconds, c.backend_pid, c.flaps, c.hold_seq,
-    c.paused, c.config_revision, c.degrade_requested, clock_timestamp()
+    c.paused, c.config_revision, c.degrade_requested, clock_timestamp(),
+    {TIMELINE}
 """
 _HELD = "c.id = 1 AND c.epoch = %(epoch)s AND c.term_id = %(term_id)s"
 
@@ -51,10 +52,6 @@ NAME_SUBLEADER = Statement(f"""
     UPDATE scheduler_cluster AS c SET subleader_worker_id = %(subleader)s
     WHERE {_HELD} RETURNING c.epoch
 """)
-# Not pg_control_checkpoint(): that one learns of a promotion only at the next checkpoint.
-TIMELINE = Statement(
-    "SELECT ('x' || substr(pg_walfile_name(pg_current_wal_lsn()), 1, 8))::bit(32)::int"
-)
 LEADER_PROCESS = Statement("""
     SELECT c.backend_pid, c.backend_started_at FROM scheduler_cluster AS c WHERE c.id = 1
 """)
@@ -126,11 +123,6 @@ class SqlClusterStore(Closing):
     def name_subleader(self, fence: Fence, worker_id: str | None) -> None:
         self._mine(NAME_SUBLEADER, fence, subleader=worker_id)
 
-    def timeline(self) -> int:
-        if self._database.vendor == "sqlite":
-            return 0
-        return int(self._session.run(TIMELINE)[0][0])
-
     def _mine(self, statement: Statement, fence: Fence, **values: Any) -> list[Row]:
         rows = self._session.run(statement, epoch=fence.epoch, term_id=fence.term_id, **values)
         if not rows:
@@ -178,4 +170,5 @@ def _view(row: Row) -> ClusterView:
         config_revision=row[13],
         degrade_requested=bool(row[14]),
         db_now=time_of(row[15]),
+        timeline=row[16],
     )

@@ -14,6 +14,7 @@ PostgreSQL                                 SQLite
 ``extract(epoch FROM a - b)``              ``seconds_between(a, b)``
 ``greatest(a, b)``                         ``max(a, b)``
 ``RETURNING r.id``                         ``RETURNING id``
+``TIMELINE``                               ``0``
 =========================================  ==============================================
 
 A batch (many rows in one statement) is a relation of its name: on PostgreSQL ``unnest`` of one
@@ -67,7 +68,12 @@ class PostgresDialect:
         return value.value if isinstance(value, Enum) else value
 
 
+# Not pg_control_checkpoint(): that one learns of a promotion only at the next checkpoint.
+TIMELINE = "('x' || substr(pg_walfile_name(pg_current_wal_lsn()), 1, 8))::bit(32)::int"
+"""PostgreSQL's timeline id, which rises with each fail-over. Raises on a standby."""
+
 _REWRITES = [
+    (re.compile(re.escape(TIMELINE)), "0"),
     (re.compile(r"FOR (?:NO KEY UPDATE|SHARE)(?: OF \w+)?"), ""),
     (re.compile(r"::[a-z0-9]+(?:\[\])?"), ""),
     (re.compile(r"%\((\w+)\)s"), r":\1"),

@@ -97,8 +97,12 @@ RECORD_REQUESTS = Statement(
     batches={"n": {"request_id": "uuid", **NEW_RUN}},
     steps={
         "f": FENCE,
+        # After a fail-over a worker may have brought the request's run back before this.
         "picked": """
-            SELECT q.id, q.args, n.id AS run_id
+            SELECT q.id, q.args,
+                   coalesce((SELECT e.id FROM scheduler_job_run AS e
+                             WHERE e.definition_id = n.definition_id AND e.slot_key = n.slot_key
+                               AND e.attempt = n.attempt), n.id) AS run_id
             FROM f CROSS JOIN n JOIN scheduler_run_request AS q ON q.id = n.request_id
             WHERE q.handled_at IS NULL
             ORDER BY q.id FOR NO KEY UPDATE OF q

@@ -12,7 +12,7 @@ from scheduler.domain.values import (
     WorkerFacts,
     WorkerView,
 )
-from scheduler.store.dialects import json_of, time_of
+from scheduler.store.dialects import TIMELINE, json_of, time_of
 from scheduler.store.fencing import FENCE, fenced
 from scheduler.store.sessions import Closing, Database, Row
 from scheduler.store.statements import Statement
@@ -21,8 +21,8 @@ _FACTS = """
     worker_id, node_id, hostname, pid, grpc_address, queues, labels, capacity, lease_seconds,
     margin_seconds, protocol_version, capabilities, software_version
 """
-_ANSWER = """
-    SELECT c.epoch, m.desired, c.hold_seq, c.config_revision, clock_timestamp()
+_ANSWER = f"""
+    SELECT c.epoch, m.desired, c.hold_seq, c.config_revision, clock_timestamp(), {TIMELINE}
     FROM mine AS m CROSS JOIN scheduler_cluster AS c WHERE c.id = 1
 """
 
@@ -31,11 +31,12 @@ REGISTER = Statement(
         # A second time with the same id is the same worker whose first answer was lost.
         "mine": f"""
             INSERT INTO scheduler_worker_lease AS l
-                ({_FACTS}, state, desired, registered_at, renewed_at)
+                ({_FACTS}, state, desired, registered_at, renewed_at, replayed_timeline)
             VALUES (%(worker_id)s, %(node_id)s, %(hostname)s, %(pid)s, %(grpc_address)s,
                     %(queues)s::jsonb, %(labels)s::jsonb, %(capacity)s, %(lease_seconds)s,
                     %(margin_seconds)s, %(protocol_version)s, %(capabilities)s::jsonb,
-                    %(software_version)s, 'LIVE', 'active', clock_timestamp(), clock_timestamp())
+                    %(software_version)s, 'LIVE', 'active', clock_timestamp(), clock_timestamp(),
+                    CASE WHEN %(replayed)s::int = 0 THEN {TIMELINE} ELSE %(replayed)s::int END)
             ON CONFLICT (worker_id) DO UPDATE SET renewed_at = clock_timestamp()
             WHERE l.state = 'LIVE'
             RETURNING l.desired
@@ -64,7 +65,8 @@ LIVE = Statement("""
            l.labels::text, l.capacity, l.lease_seconds, l.margin_seconds, l.protocol_version,
            l.capabilities::text, l.software_version, l.state, l.desired,
            l.suspect_since IS NOT NULL, l.registered_at,
-           extract(epoch FROM clock_timestamp() - l.renewed_at)::float8, l.open_runs
+           extract(epoch FROM clock_timestamp() - l.renewed_at)::float8, l.open_runs,
+           l.replayed_timeline
     FROM scheduler_worker_lease AS l WHERE l.state = 'LIVE'
     ORDER BY l.registered_at, l.worker_id
 """)
@@ -118,7 +120,7 @@ class SqlLeaseStore(Closing):
     def __init__(self, database: Database, *, purpose: str = "lease") -> None:
         self._session = database.session(purpose)
 
-    def register(self, facts: WorkerFacts) -> LeaseAnswer:
+    def register(self, facts: WorkerFacts, *, replayed_timeline: int = 0) -> LeaseAnswer:
         """Raises WorkerNotFound when a worker of this id has lived and ended before."""
         rows = self._session.run(
             REGISTER,
@@ -135,6 +137,7 @@ class SqlLeaseStore(Closing):
             protocol_version=facts.protocol_version,
             capabilities=json.dumps(list(facts.capabilities)),
             software_version=facts.software_version,
+            replayed=replayed_timeline,
         )
         if not rows:
             raise WorkerNotFound(facts.worker_id)
@@ -169,6 +172,7 @@ def _answer(row: Row) -> LeaseAnswer:
         hold_seq=row[2],
         config_revision=row[3],
         db_now=time_of(row[4]),
+        timeline=row[5],
     )
 
 
@@ -197,4 +201,5 @@ def worker_view(row: Row) -> WorkerView:
         registered_at=time_of(row[16]),
         renewed_age_seconds=row[17],
         open_runs=row[18],
+        replayed_timeline=row[19],
     )

@@ -9,8 +9,8 @@ from typing import Any
 import psycopg
 from psycopg.rows import tuple_row
 
-from scheduler.domain.errors import DatabaseUnavailable
-from scheduler.store.dialects import Dialect, PostgresDialect
+from scheduler.domain.errors import DatabaseUnavailable, TimelineChanged
+from scheduler.store.dialects import TIMELINE, Dialect, PostgresDialect
 from scheduler.store.sessions import Row, Session
 from scheduler.store.statements import Batches, Statement
 
@@ -91,6 +91,8 @@ class PostgresSession:
         self.dialect: Dialect = PostgresDialect()
         self._database, self._purpose = database, purpose
         self._connection: psycopg.Connection[tuple[Any, ...]] | None = None
+        self._expected: int | None = None
+        self._timeline: int | None = None
         self._texts: dict[int, tuple[Statement, str]] = {}
 
     def run(self, statement: Statement, batches: Batches | None = None, **values: Any) -> list[Row]:
@@ -116,13 +118,35 @@ class PostgresSession:
         raise AssertionError("the loop returns or raises")
 
     def _execute(self, text: str, params: dict[str, Any]) -> list[Row]:
+        if self._expected is not None:
+            self._check_timeline(self._expected)
         cursor = self._open().execute(text, params)
         return list(cursor.fetchall()) if cursor.description else []
 
     def _open(self) -> psycopg.Connection[tuple[Any, ...]]:
         if self._connection is None or self._connection.closed:
             self._connection = self._database.connect(self._purpose)
+            self._timeline = None
         return self._connection
+
+    def expect_timeline(self, timeline: int) -> None:
+        self._expected = timeline
+
+    def _check_timeline(self, expected: int) -> None:
+        """A fail-over ends all connections: what a connection said of its timeline stays true."""
+        if self._ask_timeline() == expected:
+            return
+        # The connection may be an old one to a server that is gone.
+        self.close()
+        current = self._ask_timeline()
+        if current != expected:
+            raise TimelineChanged(self._database.where, expected, current)
+
+    def _ask_timeline(self) -> int:
+        connection = self._open()
+        if self._timeline is None:
+            (self._timeline,) = connection.execute(f"SELECT {TIMELINE}").fetchone() or (0,)
+        return self._timeline
 
     def _translated[T](self, action: Callable[[], T]) -> T:
         try:

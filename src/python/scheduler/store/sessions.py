@@ -24,6 +24,10 @@ class Session(Protocol):
     def run(self, statement: Statement, batches: Batches | None = None, **values: Any) -> list[Row]:
         """Execute the statement, atomically, and return the rows of its result."""
 
+    def expect_timeline(self, timeline: int) -> None:
+        """From now on ``run`` executes on this timeline of the RDB only, and raises
+        TimelineChanged on another. Costs one question for each new connection."""
+
     def close(self) -> None:
         """Close the connection; the next ``run`` opens a new one."""
 
@@ -41,6 +45,10 @@ class Closing:
     """Base of the stores: each owns one session."""
 
     _session: Session
+
+    def expect_timeline(self, timeline: int) -> None:
+        """Execute on this timeline of the RDB only (see ``Session``)."""
+        self._session.expect_timeline(timeline)
 
     def close(self) -> None:
         """Close the connection of this store; it opens again at its next use."""

@@ -99,6 +99,9 @@ class SqliteSession:
             self.close()
             raise DatabaseUnavailable(self._database.where, _explained(error)) from error
 
+    def expect_timeline(self, timeline: int) -> None:
+        """SQLite never fails over."""
+
     def _in_turn(self, statement: Statement, params: dict[str, Any]) -> list[Row]:
         connection = self._open()
         connection.execute("BEGIN IMMEDIATE")

@@ -14,7 +14,8 @@ from scheduler.store.dialects import maybe_uuid, uuid_of
 from scheduler.store.fencing import chunks
 from scheduler.store.orders import ORDER_COLUMNS, ORDER_JOINS, order_of
 from scheduler.store.outbox import CHANGED_COLUMNS, Transition, with_outbox
-from scheduler.store.sessions import Closing, Database
+from scheduler.store.replay import ReplayWrites
+from scheduler.store.sessions import Database
 from scheduler.store.statements import Statement
 
 ORDERS = Statement(
@@ -119,6 +120,7 @@ KEEP_LATE = Statement(
         INSERT INTO scheduler_job_run_detail (run_id, late_result)
         SELECT r.id, v.result FROM v JOIN scheduler_job_run AS r ON r.id = v.id
         WHERE r.claim_token = v.claim_token AND r.finished_at IS NOT NULL AND r.state <> v.state
+           OR r.claim_token <> v.claim_token
         ON CONFLICT (run_id) DO UPDATE SET late_result = excluded.late_result
     """,
 )
@@ -149,7 +151,7 @@ MINE = Statement("""
 """)
 
 
-class SqlWorkerStore(Closing):
+class SqlWorkerStore(ReplayWrites):
     """``ports.WorkerStore``. One thread."""
 
     def __init__(
@@ -163,6 +165,7 @@ class SqlWorkerStore(Closing):
         self._claim = with_outbox(CLAIM, declared_transitions)
         self._finish = with_outbox(FINISH, declared_transitions)
         self._give_back = with_outbox(GIVE_BACK, declared_transitions)
+        self._declare_replay(declared_transitions)
 
     def orders(self, worker_id: str, runs: Sequence[UUID]) -> list[StartOrder]:
         return [
