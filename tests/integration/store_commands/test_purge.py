@@ -59,6 +59,7 @@ def test_a_dry_run_counts_and_deletes_nothing(led: World, call: Call):
     age(400)
     told = call("scheduler_purge", "--days", "30", "--dry-run")
     assert "Would delete 1 runs" in told.out
+    assert "Would delete log files" in told.out
     assert len(led.states()) == 1
     assert not AdminActionLog.objects.exists()
 

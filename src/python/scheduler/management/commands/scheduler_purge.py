@@ -52,8 +52,9 @@ class Command(BaseCommand):
                 assert cutoff is not None
                 self._purge_rows(cutoff, options["batch"], dry_run=options["dry_run"])
             hours = options["days"] * 24 if options["days"] else core.log_local_retention_hours
-            if hours and not options["dry_run"]:
-                self._purge_logs(Path(core.log_dir), now - timedelta(hours=hours))
+            if hours:
+                before = now - timedelta(hours=hours)
+                self._purge_logs(Path(core.log_dir), before, dry_run=options["dry_run"])
             if not days and not hours:
                 self.stdout.write("Retention is for ever: nothing to purge.")
 
@@ -80,7 +81,11 @@ class Command(BaseCommand):
                 self.stderr.write(f"{kind.name}: {total} deleted so far")
         return total
 
-    def _purge_logs(self, folder: Path, before: datetime) -> None:
+    def _purge_logs(self, folder: Path, before: datetime, *, dry_run: bool) -> None:
+        if dry_run:
+            when = before.isoformat(timespec="seconds")
+            self.stdout.write(f"Would delete log files last written before {when} in {folder}.")
+            return
         files, freed = delete_old_logs(folder, before.timestamp())
         self.stdout.write(f"Deleted {files} log files ({freed} bytes) in {folder}.")
 
