@@ -157,8 +157,8 @@ class TestAStoppedLeader:
         database = database_from_url(postgres.dsn, worker_id="w-1")
         assert isinstance(database, PostgresDatabase)
         with database.connect("leader") as connection:
-            (limit,) = connection.execute("SHOW idle_in_transaction_session_timeout").fetchone()
-        assert limit == "2s"
+            found = connection.execute("SHOW idle_in_transaction_session_timeout").fetchone()
+        assert found == ("2s",)
 
     def test_of_others_nothing_is_ended(self, world, postgres):
         """A lock held by an operator's console: the bump fails and says so, and may be retried."""
@@ -299,13 +299,14 @@ class TestTheConnection:
             },
             result="SELECT b.id FROM a, b",
         )
-        tries = []
+        tries: list[str] = []
         execute = postgres_store.PostgresSession._execute
-        monkeypatch.setattr(
-            postgres_store.PostgresSession,
-            "_execute",
-            lambda self, *rest: (tries.append(self._purpose), execute(self, *rest))[1],
-        )
+
+        def counted(self, *rest):
+            tries.append(self._purpose)
+            return execute(self, *rest)
+
+        monkeypatch.setattr(postgres_store.PostgresSession, "_execute", counted)
         session = world.database.session("mine")
         with holding(postgres, update.format(first)) as other:
             # Mine is to be the victim: it looks for a deadlock after a second, as by default.

@@ -69,7 +69,7 @@ class TestSavingAJob:
 
     def test_keeps_the_anchor_of_an_interval(self, world: World):
         first = save(schedule={"kind": "interval", "seconds": 5})
-        assert "anchor" in first.schedule
+        assert first.schedule is not None and "anchor" in first.schedule
         again = save(schedule={"kind": "interval", "seconds": 5}, priority=1)
         assert again.schedule == first.schedule
 

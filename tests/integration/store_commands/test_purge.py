@@ -27,6 +27,7 @@ def age(days: int) -> None:
     shift = timedelta(days=days)
     for run in JobRun.objects.exclude(finished_at=None):
         older = UUID(int=run.pk.int - (int(shift.total_seconds() * 1000) << 80))
+        assert run.finished_at is not None
         JobRun.objects.filter(pk=run.pk).update(id=older, finished_at=run.finished_at - shift)
         JobRunDetail.objects.filter(pk=run.pk).update(run=older)
 

@@ -84,7 +84,7 @@ def run_of(world: World, name: str) -> UUID:
     deadline = monotonic() + DEADLINE_SECONDS
     while monotonic() < deadline:
         found = RunRequest.objects.filter(definition__name=name, run_id__isnull=False).first()
-        if found is not None:
+        if found is not None and found.run_id is not None:
             return found.run_id
         sleep(0.02)
     pytest.fail("the request was not taken")
