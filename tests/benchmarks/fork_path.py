@@ -69,7 +69,7 @@ class Bench:
         """Private bytes (USS) of each of so many runs that sleep at the same time."""
         specs = self._launch(count, *SLEEPER)
         starts = self._seen_of(ProcessStarted, specs)
-        while not all("asleep" in Path(spec.log_path).read_text() for spec in specs):
+        while any(_is_empty(Path(spec.log_path)) for spec in specs):
             time.sleep(0.05)
         uss = [psutil.Process(start.pid).memory_full_info().uss for start in starts]
         self.host.cancel([spec.run_id for spec in specs])
@@ -98,6 +98,10 @@ class Bench:
     def _cpu(self) -> float:
         times = [process.cpu_times() for process in self._processes]
         return sum(each.user + each.system for each in times)
+
+
+def _is_empty(log: Path) -> bool:
+    return not log.exists() or log.stat().st_size == 0
 
 
 def measure(kill_strength: KillStrength | None = None) -> dict[str, Any]:

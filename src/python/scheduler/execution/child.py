@@ -114,9 +114,7 @@ def _prepare(spec: LaunchSpec, setup: ChildSetup) -> None:
 
 def _reset_signals() -> None:
     signal.set_wakeup_fd(-1)
-    for number in (signal.SIGCHLD, signal.SIGTERM, signal.SIGHUP):
-        signal.signal(number, signal.SIG_DFL)
-    signal.signal(signal.SIGINT, signal.default_int_handler)
+    signal.signal(signal.SIGCHLD, signal.SIG_DFL)
     # Blocked until here, so that a TERM sent in between is not lost but strikes now.
     signal.pthread_sigmask(signal.SIG_SETMASK, set())
 

@@ -301,9 +301,11 @@ def _restore_environment(before: dict[str, str | None]) -> None:
 
 def main() -> int:
     """Exit code 0 after an ordered end; 1 when the project cannot be loaded."""
-    # Blocked, not ignored: a fork inherits the block until it has reset its handlers, so that a
-    # TERM for a run that is just being made is not lost. Only the worker ends this process.
+    # Only the worker ends this process. Blocked, not ignored: a fork lifts the block when it has
+    # dropped the server's handlers, so that a TERM for a run that is just being made is not lost.
     signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM, signal.SIGINT, signal.SIGHUP})
+    # Whatever the worker was started with (nohup): a run can be ended.
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
     config = json.loads(sys.argv[1])
     worker = Line(socket.socket(fileno=config["line_fd"]))
     guard = Line(socket.socket(fileno=config["guard_fd"]))

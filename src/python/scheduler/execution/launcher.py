@@ -239,8 +239,8 @@ def _describe(code: int) -> str:
 
 def main() -> int:
     """Exit code 0 once the worker is gone; 2 when the worker's wishes cannot be met."""
-    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-        signal.signal(number, signal.SIG_IGN)
+    # Only the worker ends us. Blocked, not ignored: runs begin with untouched handlers.
+    signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT, signal.SIGTERM, signal.SIGHUP})
     config = json.loads(sys.argv[1])
     worker = Line(socket.socket(fileno=config.pop("launcher_fd")), takes_fds=True)
     linux.adopt_orphans()
