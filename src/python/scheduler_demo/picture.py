@@ -8,10 +8,14 @@ from scheduler.queries.runs import DueView, RunView, due_next, recent_runs, runs
 
 _BEGUN = frozenset(RunState) - {RunState.PENDING, RunState.ASSIGNED}
 
+# A job that is due each second must not hide the others.
+_DUE_READ = 100
+
 
 @dataclass(frozen=True, slots=True)
 class Picture:
-    """A moment of the cluster. ``recent`` has the newest run first, ``due`` the soonest."""
+    """A moment of the cluster. ``recent`` has the newest run first; ``due`` the soonest slot of
+    each job, soonest first."""
 
     status: ClusterStatus
     states: dict[RunState, int]
@@ -19,11 +23,14 @@ class Picture:
     due: list[DueView]
 
 
-def take_picture(*, recent: int = 14, due: int = 6) -> Picture:
-    """The cluster as it is now; so many runs and slots. Needs Django set up."""
+def take_picture(*, recent: int, due: int = 6) -> Picture:
+    """The cluster as it is now; so many runs and slots at most. Needs Django set up."""
+    by_job: dict[str, DueView] = {}
+    for view in due_next(_DUE_READ):
+        by_job.setdefault(view.job_name, view)
     return Picture(
         status=cluster_status(),
         states=runs_by_state(),
         recent=recent_runs(recent, states=_BEGUN),
-        due=due_next(due),
+        due=list(by_job.values())[:due],
     )

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 
 from django.db import Error, connections
+from rich import box
 from rich.console import Console, Group, RenderableType
 from rich.live import Live
 from rich.panel import Panel
@@ -29,6 +30,9 @@ _COLOURS = {
 _REFRESH_SECONDS = 1.0
 _LINE_SECONDS = 10.0
 _WIDEST_BAR = 24
+_ENDED_SHOWN = 2
+# Of the headline, of the other tables with six workers, and of all tables' frames.
+_OTHER_LINES = 32
 
 
 class Screen:
@@ -46,9 +50,10 @@ class Screen:
             self._show_lines()
 
     def _show_table(self) -> None:
-        with Live(console=Console(), auto_refresh=False, vertical_overflow="crop") as live:
+        console = Console()
+        with Live(console=console, auto_refresh=False, vertical_overflow="crop") as live:
             while True:
-                live.update(self.render(), refresh=True)
+                live.update(self.render(console.height), refresh=True)
                 time.sleep(_REFRESH_SECONDS)
 
     def _show_lines(self) -> None:
@@ -67,9 +72,10 @@ class Screen:
                 self._told.add(name)
                 self._say(f"{name} ended by itself: {tail}")
 
-    def render(self) -> Group:
-        """The cluster as it is now, as tables; and what has ended that should run."""
-        picture = _try_picture()
+    def render(self, height: int) -> Group:
+        """The cluster as it is now, as tables that fit into so many lines; and what has ended
+        that should run."""
+        picture = _try_picture(max(4, height - _OTHER_LINES))
         parts: list[RenderableType] = (
             [_headline(picture), _workers(picture), _runs(picture), _due(picture)]
             if picture
@@ -89,9 +95,9 @@ def as_line(picture: Picture) -> str:
     return f"leader {leader or 'none'}, epoch {status.epoch}; busy: {busy}; {_states(picture)}"
 
 
-def _try_picture() -> Picture | None:
+def _try_picture(recent: int = 0) -> Picture | None:
     try:
-        return take_picture()
+        return take_picture(recent=recent)
     except Error:
         connections.close_all()
         return None
@@ -114,9 +120,10 @@ def _headline(picture: Picture) -> Text:
 
 def _workers(picture: Picture) -> Table:
     table = _table("workers", "node", "worker", "role", "state", "runs")
-    for worker in (*picture.status.workers, *picture.status.ended):
+    for worker in (*picture.status.workers, *picture.status.ended[-_ENDED_SHOWN:]):
         style = "bold" if worker.role is Role.LEADER else ""
-        state = "SUSPECT" if worker.suspect else worker.state.value
+        suspect = worker.suspect and worker.ended_at is None
+        state = "SUSPECT" if suspect else worker.state.value
         row = (worker.node_id, worker.worker_id, worker.role.value, state, _bar(worker))
         table.add_row(*row, style=style if worker.ended_at is None else "dim")
     return table
@@ -148,14 +155,14 @@ def _runs(picture: Picture) -> Table:
 def _due(picture: Picture) -> Table:
     table = _table("due next", "job", "at", "in")
     for due in picture.due:
-        left = max(0.0, (due.due_at - datetime.now(UTC)).total_seconds())
+        left = (due.due_at - datetime.now(UTC)).total_seconds()
         at = due.due_at.astimezone().strftime("%m-%d %H:%M:%S")
-        table.add_row(due.job_name, at, f"{left:.0f} s")
+        table.add_row(due.job_name, at, f"{left:.0f} s" if left >= 0 else f"waits {-left:.0f} s")
     return table
 
 
 def _table(title: str, *columns: str) -> Table:
-    table = Table(title=title, title_justify="left", expand=True)
+    table = Table(title=title, title_justify="left", expand=True, box=box.SIMPLE_HEAD)
     for column in columns:
         table.add_column(column, no_wrap=True)
     return table
