@@ -75,6 +75,14 @@ def test_daemon_of_a_canceled_run_dies_with_it_and_no_other_run_does(strong_jobs
     assert strong_jobs.runs_alive() == {other_pid}
 
 
+def test_end_of_one_run_leaves_the_daemon_of_another_alone(strong_jobs, tmp_path):
+    strong_jobs.family(tmp_path / "daemon")
+    alive = strong_jobs.runs_alive()
+    assert len(alive) == 2
+    assert strong_jobs.run("noop")[0].exit_code == 0
+    assert strong_jobs.runs_alive() == alive
+
+
 def test_timed_out_exec_run_dies_with_its_daemon(strong_jobs, tmp_path):
     daemon = tmp_path / "daemon"
     end, _ = strong_jobs.run(
