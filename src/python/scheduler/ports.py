@@ -163,6 +163,26 @@ class DefinitionRow:
 
 
 @dataclass(frozen=True, slots=True)
+class Agenda:
+    """What there is for the leader to do, by one look at the RDB."""
+
+    retries: bool
+    """Ended runs that have a next attempt coming."""
+
+    requests: bool
+    """Requests for runs that nobody has handled."""
+
+    cancels: bool
+    """Runs not yet claimed that are to be canceled."""
+
+    next_fire_at: datetime | None
+    """The earliest ``next_fire_at`` of all definitions: when the planner next has work."""
+
+    next_due_at: datetime | None
+    """The earliest ``due_at`` of a PENDING run."""
+
+
+@dataclass(frozen=True, slots=True)
 class WaitingRow:
     """A PENDING run due within the horizon, joined with what assignment asks of its definition."""
 
@@ -225,10 +245,9 @@ class RequestRow:
 class LeaderStore(OnTimeline, Protocol):
     """What the leader reads, and its fenced writes: each one autocommit statement, <= 1,000 rows."""
 
-    def due_definitions(self, until: datetime, limit: int) -> list[DefinitionRow]: ...
+    def agenda(self) -> Agenda: ...
 
-    def next_fire_at(self) -> datetime | None:
-        """The earliest ``next_fire_at`` of all: when the planner next has work."""
+    def due_definitions(self, until: datetime, limit: int) -> list[DefinitionRow]: ...
 
     def record_plan(self, fence: Fence, moves: Sequence[CursorMove]) -> list[int]:
         """Move cursors and insert their rows; returns the definition ids that moved."""
@@ -238,13 +257,15 @@ class LeaderStore(OnTimeline, Protocol):
     def record_requests(self, fence: Fence, runs: Sequence[tuple[UUID, NewRun]]) -> int:
         """Turn requests (request_id, run) into rows, once each."""
 
-    def waiting(self, until: datetime, limit: int) -> list[WaitingRow]:
-        """PENDING with ``due_at <= until``, priority high first, then due_at, then id."""
+    def waiting(
+        self, until: datetime, limit: int, *, for_a_place_only: bool = False
+    ) -> list[WaitingRow]:
+        """PENDING with ``due_at <= until``, priority high first, then due_at, then id.
+
+        ``for_a_place_only``: those of the policy ``allow`` without a limit in parallel for which
+        no other reason to wait is kept: nothing but a free place decides about them."""
 
     def active(self) -> list[ActiveRow]: ...
-
-    def next_due_at(self) -> datetime | None:
-        """The earliest due_at of a PENDING run."""
 
     def assign(
         self, fence: Fence, assignments: Sequence[tuple[UUID, str, int]]

@@ -22,7 +22,7 @@ def test_definitions_are_due_by_their_instant_oldest_first(world: World):
     due = world.leader.due_definitions(T0 + timedelta(seconds=2), 10)
     assert [row.definition_id for row in due] == [soon, late]
     assert due[0].planned_until == T0
-    assert world.leader.next_fire_at() == T0 + timedelta(seconds=1)
+    assert world.leader.agenda().next_fire_at == T0 + timedelta(seconds=1)
 
 
 def test_at_most_the_limit_is_read(world: World):
@@ -54,7 +54,7 @@ def test_a_plan_moves_the_cursor_and_inserts_its_rows(world: World):
         world.fence, [move_of(definition, *runs, next_fire_at=fire_at)]
     )
     assert moved == [definition]
-    assert world.leader.next_fire_at() == fire_at
+    assert world.leader.agenda().next_fire_at == fire_at
     assert world.states() == {runs[0].run_id: RunState.PENDING, runs[1].run_id: RunState.SKIPPED}
     assert world.run_value(runs[0].run_id, "finished_at") is None
     assert world.run_value(runs[1].run_id, "finished_at") is not None

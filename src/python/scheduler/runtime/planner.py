@@ -47,26 +47,30 @@ class Planner:
 
         Raises StaleEpoch, DatabaseUnavailable.
         """
-        batch = self._config().batch_size
-        self._store.spawn_retries(term.fence, batch)
-        self._take_requests(term, batch)
-        ahead = timedelta(seconds=self._config().assign_ahead_seconds)
-        now = self._clock.now()
-        rows = self._store.due_definitions(now + ahead, batch)
-        self._record(term, rows, now, now + ahead)
-        if len(rows) == batch:
+        batch, agenda = self._config().batch_size, self._store.agenda()
+        if agenda.retries:
+            self._store.spawn_retries(term.fence, batch)
+        if agenda.requests and self._take_requests(term, batch) == batch:
             return 0.0
-        fire_at = self._store.next_fire_at()
+        ahead = timedelta(seconds=self._config().assign_ahead_seconds)
+        now, fire_at = self._clock.now(), agenda.next_fire_at
+        if fire_at is not None and fire_at <= now + ahead:
+            rows = self._store.due_definitions(now + ahead, batch)
+            self._record(term, rows, now, now + ahead)
+            if len(rows) == batch:
+                return 0.0
+            fire_at = self._store.agenda().next_fire_at
         if fire_at is None:
             return IDLE_SECONDS
         return max(0.0, (fire_at - ahead - self._clock.now()).total_seconds())
 
-    def _take_requests(self, term: Term, batch: int) -> None:
+    def _take_requests(self, term: Term, batch: int) -> int:
         requests = self._store.unhandled_requests(batch)
         if requests:
             runs = [(request.request_id, self._requested(request)) for request in requests]
             self._store.record_requests(term.fence, runs)
             log.info("requests_taken", count=len(runs), epoch=term.epoch)
+        return len(requests)
 
     def _requested(self, request: RequestRow) -> NewRun:
         return NewRun(

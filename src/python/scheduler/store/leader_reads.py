@@ -4,7 +4,7 @@ from datetime import datetime
 from uuid import UUID
 
 from scheduler.domain.values import Reason, RunState, StartOrder
-from scheduler.ports import ActiveRow, DefinitionRow, RequestRow, WaitingRow
+from scheduler.ports import ActiveRow, Agenda, DefinitionRow, RequestRow, WaitingRow
 from scheduler.store.dialects import json_of, maybe_time, time_of, uuid_of
 from scheduler.store.orders import ORDER_COLUMNS, ORDER_JOINS, order_of
 from scheduler.store.sessions import Closing, Row
@@ -26,26 +26,46 @@ DUE_DEFINITIONS = Statement("""
     WHERE d.next_fire_at IS NOT NULL AND d.next_fire_at <= %(until)s
     ORDER BY d.next_fire_at, d.id LIMIT %(limit)s
 """)
-NEXT_FIRE_AT = Statement("""
-    SELECT min(d.next_fire_at) FROM scheduler_job_definition AS d WHERE d.next_fire_at IS NOT NULL
+TO_CANCEL = """
+    r.finished_at IS NULL AND r.cancel_requested_at IS NOT NULL
+    AND r.state IN ('PENDING', 'ASSIGNED')
+"""
+# One statement, for it is asked at every tick: what is not on the agenda costs no other.
+AGENDA = Statement(f"""
+    SELECT EXISTS (SELECT 1 FROM scheduler_job_run AS r WHERE r.retry_due_at IS NOT NULL),
+           EXISTS (SELECT 1 FROM scheduler_run_request AS q WHERE q.handled_at IS NULL),
+           EXISTS (SELECT 1 FROM scheduler_job_run AS r WHERE {TO_CANCEL}),
+           (SELECT min(d.next_fire_at) FROM scheduler_job_definition AS d
+            WHERE d.next_fire_at IS NOT NULL),
+           (SELECT r.due_at FROM scheduler_job_run AS r
+            WHERE r.finished_at IS NULL AND r.state = 'PENDING' ORDER BY r.due_at LIMIT 1)
 """)
 UNHANDLED = Statement("""
     SELECT q.id, q.definition_id, q.slot_key, q.scheduled_for, q.args::text
     FROM scheduler_run_request AS q WHERE q.handled_at IS NULL
     ORDER BY q.requested_at, q.id LIMIT %(limit)s
 """)
-# Slots that catch up, and backfills, come after what is due now (domain.runs.is_catch_up).
-WAITING = Statement("""
+_WAITING = """
     SELECT r.id, r.definition_id, d.name, r.slot_key, r.attempt, r.due_at, r.scheduled_for,
            d.priority, d.queue, d.required_labels::text, d.executor, d.concurrency_policy,
            d.max_parallel, d.skip_late_after_seconds, r.cancel_requested_at IS NOT NULL,
            d.quarantined_at IS NOT NULL, r.reason
     FROM scheduler_job_run AS r JOIN scheduler_job_definition AS d ON d.id = r.definition_id
     WHERE r.finished_at IS NULL AND r.due_at <= %(until)s AND r.state = 'PENDING'
+"""
+# Slots that catch up, and backfills, come after what is due now (domain.runs.is_catch_up).
+_IN_TURN = """
     ORDER BY d.priority DESC,
              r.attempt = 1 AND (r.due_at > r.scheduled_for OR r.slot_key LIKE 'b:%%'),
              r.due_at, r.id
     LIMIT %(limit)s
+"""
+WAITING = Statement(f"{_WAITING} {_IN_TURN}")
+WAITING_FOR_A_PLACE = Statement(f"""
+    {_WAITING}
+    AND d.concurrency_policy = 'allow' AND d.max_parallel IS NULL
+    AND (substr(r.reason, 1, 5) <> 'WAIT_' OR r.reason = 'WAIT_CAPACITY')
+    {_IN_TURN}
 """)
 ACTIVE = Statement("""
     SELECT r.id, r.definition_id, r.state, r.worker_id, r.assign_seq, r.due_at,
@@ -54,10 +74,6 @@ ACTIVE = Statement("""
     FROM scheduler_job_run AS r
     WHERE r.finished_at IS NULL AND r.state IN ('ASSIGNED', 'RUNNING')
     ORDER BY r.due_at, r.id
-""")
-NEXT_DUE_AT = Statement("""
-    SELECT r.due_at FROM scheduler_job_run AS r
-    WHERE r.finished_at IS NULL AND r.state = 'PENDING' ORDER BY r.due_at LIMIT 1
 """)
 ORPHAN_CANDIDATES = Statement(f"""
     SELECT {ORDER_COLUMNS} FROM scheduler_job_run AS r {ORDER_JOINS}
@@ -69,12 +85,19 @@ ORPHAN_CANDIDATES = Statement(f"""
 class LeaderReads(Closing):
     """The reading half of ``ports.LeaderStore``."""
 
+    def agenda(self) -> Agenda:
+        retries, requests, cancels, fire_at, due_at = self._session.run(AGENDA)[0]
+        return Agenda(
+            retries=bool(retries),
+            requests=bool(requests),
+            cancels=bool(cancels),
+            next_fire_at=maybe_time(fire_at),
+            next_due_at=maybe_time(due_at),
+        )
+
     def due_definitions(self, until: datetime, limit: int) -> list[DefinitionRow]:
         rows = self._session.run(DUE_DEFINITIONS, until=until, limit=limit)
         return [_definition(row) for row in rows]
-
-    def next_fire_at(self) -> datetime | None:
-        return maybe_time(self._session.run(NEXT_FIRE_AT)[0][0])
 
     def unhandled_requests(self, limit: int) -> list[RequestRow]:
         return [
@@ -88,15 +111,14 @@ class LeaderReads(Closing):
             for row in self._session.run(UNHANDLED, limit=limit)
         ]
 
-    def waiting(self, until: datetime, limit: int) -> list[WaitingRow]:
-        return [_waiting(row) for row in self._session.run(WAITING, until=until, limit=limit)]
+    def waiting(
+        self, until: datetime, limit: int, *, for_a_place_only: bool = False
+    ) -> list[WaitingRow]:
+        statement = WAITING_FOR_A_PLACE if for_a_place_only else WAITING
+        return [_waiting(row) for row in self._session.run(statement, until=until, limit=limit)]
 
     def active(self) -> list[ActiveRow]:
         return [_active(row) for row in self._session.run(ACTIVE)]
-
-    def next_due_at(self) -> datetime | None:
-        rows = self._session.run(NEXT_DUE_AT)
-        return time_of(rows[0][0]) if rows else None
 
     def orphan_candidates(self, limit: int) -> list[tuple[UUID, int, StartOrder]]:
         orders = [order_of(row) for row in self._session.run(ORPHAN_CANDIDATES, limit=limit)]

@@ -6,7 +6,7 @@ from uuid import UUID
 from scheduler.domain.values import Fence, Reason, StartOrder
 from scheduler.store.dialects import uuid_of
 from scheduler.store.fencing import FENCE, MAX_ROWS, chunks, fenced, until_short
-from scheduler.store.leader_reads import NOT_LIVE
+from scheduler.store.leader_reads import NOT_LIVE, TO_CANCEL
 from scheduler.store.orders import ORDER_COLUMNS, ORDER_JOINS, order_of
 from scheduler.store.outbox import CHANGED_COLUMNS, Transition, with_outbox
 from scheduler.store.sessions import Closing, Session
@@ -132,16 +132,12 @@ REQUEST_CANCEL = Statement(
         FROM picked AS p WHERE r.id = p.id RETURNING r.id
     """,
 )
-_TO_CANCEL = """
-    r.finished_at IS NULL AND r.cancel_requested_at IS NOT NULL
-    AND r.state IN ('PENDING', 'ASSIGNED')
-"""
 CANCEL_WAITING = Statement(
     steps={
         "f": FENCE,
         "picked": f"""
             SELECT r.id, {_OLD} FROM f CROSS JOIN scheduler_job_run AS r
-            WHERE {_TO_CANCEL}
+            WHERE {TO_CANCEL}
             ORDER BY r.id LIMIT %(limit)s FOR NO KEY UPDATE OF r
         """,
         "changed": f"""
@@ -154,10 +150,9 @@ CANCEL_WAITING = Statement(
     },
     result=_CHANGED_IDS,
 )
-# Asked before the sweeps, which are made at every tick: a fenced statement that changes nothing
-# still costs a commit, for it locks the cluster row.
+# Asked before the sweep, which is made every second: a fenced statement that changes nothing still
+# costs a commit, for it locks the cluster row.
 ANY_OF_THE_LOST = Statement(f"SELECT r.id FROM scheduler_job_run AS r WHERE {_OF_THE_LOST} LIMIT 1")
-ANY_TO_CANCEL = Statement(f"SELECT r.id FROM scheduler_job_run AS r WHERE {_TO_CANCEL} LIMIT 1")
 
 
 class RunWrites(Closing):
