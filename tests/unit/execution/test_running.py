@@ -75,7 +75,7 @@ def test_timeout_during_a_cancel_changes_nothing():
 def test_lease_end_gives_term_one_grace_before_and_kill_at_the_end():
     run = run_of()
     table = table_of(run)
-    table.deadline = 200.0
+    table.renew(200.0, now=100.0)
     assert table.next_due() == 190.0
     assert table.due(190.0) == [(7, TERM)]
     assert table.due(200.0) == [(7, KILL)]
@@ -84,33 +84,44 @@ def test_lease_end_gives_term_one_grace_before_and_kill_at_the_end():
 
 def test_renewal_before_the_term_moves_it():
     table = table_of(run_of())
-    table.deadline = 200.0
-    table.deadline = 230.0
+    table.renew(200.0, now=100.0)
+    table.renew(230.0, now=103.0)
     assert table.due(190.0) == []
     assert table.next_due() == 220.0
 
 
 def test_renewal_after_the_term_does_not_save_the_run():
     table = table_of(run_of())
-    table.deadline = 200.0
+    table.renew(200.0, now=100.0)
     table.due(190.0)
-    table.deadline = 300.0
+    table.renew(300.0, now=195.0)
     assert table.due(200.0) == [(7, KILL)]
 
 
 def test_no_grace_reaches_past_the_lease():
     run = run_of(kill_grace_seconds=60.0)
     table = table_of(run)
-    table.deadline = 200.0
+    table.renew(200.0, now=100.0)
     table.cancel([run.spec.run_id], 110.0)
     assert table.next_due() == 170.0
-    table.deadline = 150.0
+    table.renew(150.0, now=110.0)
     assert table.due(150.0) == [(7, KILL)]
+
+
+def test_grace_as_long_as_the_lease_leaves_a_run_in_peace_while_it_is_renewed():
+    table = table_of(run_of(kill_grace_seconds=600.0))
+    table.renew(130.0, now=100.0)
+    assert table.due(103.0) == []
+    assert table.next_due() == 115.0
+    table.renew(133.0, now=103.0)
+    assert table.due(115.0) == []
+    assert table.due(118.0) == [(7, TERM)]
+    assert table.due(133.0) == [(7, KILL)]
 
 
 def test_lease_that_is_over_already_gives_term_and_kill_at_once():
     table = table_of(run_of())
-    table.deadline = 90.0
+    table.renew(90.0, now=100.0)
     assert table.due(100.0) == [(7, TERM), (7, KILL)]
 
 

@@ -101,7 +101,7 @@ class ForkServer:
                 case ["cancel", run_ids]:
                     self._cancel({UUID(run_id) for run_id in run_ids})
                 case ["deadline", at]:
-                    self._table.deadline = at
+                    self._table.renew(at, linux.boottime())
                 case ["stop", grace]:
                     self._leave(grace)
         if self._worker.closed:

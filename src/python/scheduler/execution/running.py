@@ -40,7 +40,8 @@ class RunTable:
         self.by_pid: dict[int, LivingRun] = {}
         self._by_id: dict[UUID, LivingRun] = {}
         self.deadline: float | None = None
-        """The run lease's end; None before the first."""
+        """The run lease's end; None before the first. Set by ``renew``."""
+        self._lease_grace = float("inf")
         self._grace_limit: float | None = None
 
     def __len__(self) -> int:
@@ -54,6 +55,15 @@ class RunTable:
         if run is not None:
             del self._by_id[run.spec.run_id]
         return run
+
+    def renew(self, deadline: float, now: float) -> None:
+        """The run lease now ends at ``deadline``.
+
+        The TERM that comes before its end comes at most half of what is left before: a job
+        whose grace is as long as the lease would otherwise never be left in peace.
+        """
+        self.deadline = deadline
+        self._lease_grace = max(0.0, (deadline - now) / 2)
 
     def lease_over(self, now: float) -> bool:
         return self.deadline is not None and now >= self.deadline
@@ -114,7 +124,7 @@ class RunTable:
         return float("inf") if limit is None else run.started_at + limit
 
     def _lease_term_at(self, run: LivingRun) -> float:
-        return self._lease_end() - run.spec.kill_grace_seconds
+        return self._lease_end() - min(run.spec.kill_grace_seconds, self._lease_grace)
 
     def _kill_at(self, run: LivingRun) -> float:
         if run.term_at is None:
