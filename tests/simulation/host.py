@@ -93,7 +93,7 @@ class ForkServer:
         self._world.timeline.at(when, lambda: self._launcher_looks(at))
 
         def hear() -> None:
-            self.table.deadline = at
+            self.table.renew(at, self._now())
             self._enforce()
 
         self._soon(0.0, hear)
