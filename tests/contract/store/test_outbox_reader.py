@@ -214,3 +214,21 @@ def test_a_transaction_with_an_older_xid_and_a_newer_row_comes_last(postgres, sl
         found = drain(world, outbox, "p", 1)
         assert [one.new for one in found] == [S.FAILED, S.RUNNING]
     world.close()
+
+
+@pytest.mark.postgres
+def test_a_lower_row_id_in_a_later_window_is_not_left_out(postgres, slow, quick):
+    database = database_from_url(postgres.dsn, worker_id="w-1")
+    world = telling(database)
+    low, high = uuid4(), uuid4()
+    quick.autocommit = False
+    with SqlOutbox(database) as outbox:
+        quick.execute("SELECT pg_current_xact_id()")
+        slow.execute("SELECT pg_current_xact_id()")
+        slow.execute(INSERT, [low])
+        quick.execute(INSERT, [high])
+        quick.commit()
+        assert [one.run_id for one in drain(world, outbox, "p")] == [high]
+        slow.commit()
+        assert [one.run_id for one in drain(world, outbox, "p")] == [low]
+    world.close()

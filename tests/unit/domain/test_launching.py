@@ -44,11 +44,11 @@ def test_no_text_is_ever_more_than_one_word(text):
 
 
 def test_a_positional_argument_that_looks_like_an_option_stays_one():
-    words = command_arguments("job", {"days": 3, "_": ["-1", "x"]})
+    words = command_arguments("job", {"days": 3, "_": ["-x", "y"]})
     parser = argparse.ArgumentParser()
     parser.add_argument("--days", type=int)
     parser.add_argument("rest", nargs="*")
-    assert vars(parser.parse_args(words)) == {"days": 3, "rest": ["-1", "x"]}
+    assert vars(parser.parse_args(words)) == {"days": 3, "rest": ["-x", "y"]}
 
 
 @pytest.mark.parametrize(
