@@ -1,0 +1,392 @@
+"""After a fail-over: what was written is written again first, and nobody runs ahead of it."""
+
+from dataclasses import replace
+from datetime import timedelta
+from types import SimpleNamespace
+from typing import Any
+from uuid import uuid4
+
+import pytest
+
+from scheduler.domain.errors import SchedulerError
+from scheduler.domain.values import (
+    DesiredMode,
+    LeaseState,
+    ProcessExited,
+    Reason,
+    RunState,
+    WorkerView,
+)
+from scheduler.ports import MyRow
+from scheduler.runtime.assigner import Assigner
+from scheduler.runtime.config import RuntimeConfig
+from scheduler.runtime.engine import Engine
+from scheduler.runtime.member import Term
+from tests.unit.runtime.elections import ClusterRow, Election
+from tests.unit.runtime.worlds import NOON, FakeClock, OneWorker, facts, order
+
+
+@pytest.fixture
+def worker() -> OneWorker:
+    """A worker in step with timeline 1."""
+    worker = OneWorker()
+    worker.tick()
+    worker.store.told.clear()
+    return worker
+
+
+def fail_over(worker: OneWorker, timeline: int = 2) -> None:
+    """The database answers from another timeline; nobody has told the worker."""
+    worker.store.timeline = worker.leases.timeline = timeline
+
+
+def end(worker: OneWorker, run_id: Any) -> None:
+    worker.agent.happened([ProcessExited(run_id, 0, None, 0.0)])
+
+
+# ----------------------------------------------------------------------------- the worker
+
+
+def test_won_claims_and_answered_results_are_in_the_journal(worker):
+    won, lost = order(7), order(8)
+    worker.offer(won, lost)
+    del worker.store.claimable[lost.run_id]
+    worker.tick()
+    end(worker, won.run_id)
+    worker.tick()
+    (claim,) = worker.journal.claims(0.0)
+    assert (claim.run_id, claim.slot_key, claim.assign_seq) == (won.run_id, won.slot_key, 7)
+    assert (claim.claim_token, claim.worker_id) == (worker.store.tokens[won.run_id], "w-1")
+    assert [kept.run_id for kept in worker.journal.results(0.0)] == [won.run_id]
+
+
+def test_arguments_of_their_own_are_kept_and_those_of_the_definition_are_not(worker):
+    timed = replace(order(1), args=["--a"])
+    asked_for = replace(order(2), args=["--b"], slot_key="m:1")
+    worker.offer(timed, asked_for)
+    worker.tick()
+    assert [claim.args for claim in worker.journal.claims(0.0)] == [None, ["--b"]]
+
+
+def test_a_claim_is_in_the_journal_before_its_process_starts(worker):
+    seen = []
+    worker.host.launch = lambda specs: seen.append(len(worker.journal.claims(0.0)))
+    worker.offer(order())
+    worker.tick()
+    assert seen == [1]
+
+
+def test_a_full_disk_keeps_no_run_from_starting(worker):
+    worker.journal.fails = SchedulerError("no room")
+    worker.offer(run := order())
+    worker.tick()
+    assert [spec.run_id for spec in worker.host.launched] == [run.run_id]
+
+
+@pytest.mark.parametrize("how", ["statement", "renewal"])
+def test_a_fail_over_is_noticed_by_a_statement_or_by_the_renewal(worker, how):
+    worker.offer(run := order())
+    worker.tick()
+    fail_over(worker)
+    if how == "statement":
+        end(worker, run.run_id)
+    else:
+        worker.lease.tick(worker.clock.at)
+    worker.tick()
+    worker.tick()
+    assert [claim.run_id for claim in worker.store.replayed] == [run.run_id]
+    assert worker.store.told == [("w-1", 2)]
+
+
+def test_results_are_written_again_after_the_claims_and_before_anything_new(worker):
+    worker.offer(done := order(1), running := order(2))
+    worker.tick()
+    end(worker, done.run_id)
+    worker.tick()
+    worker.store.finished.clear()
+    fail_over(worker)
+    end(worker, running.run_id)
+    worker.tick()
+    assert worker.store.finished == []
+    worker.tick()
+    assert [result.run_id for result in worker.store.finished] == [done.run_id, running.run_id]
+    assert len(worker.store.replayed) == 2
+
+
+def test_what_is_older_than_the_journal_s_ten_minutes_is_not_replayed(worker):
+    worker.offer(order())
+    worker.tick()
+    for _ in range(61):
+        worker.clock.at += 10.0
+        worker.lease.tick(worker.clock.at)
+    fail_over(worker)
+    worker.lease.tick(worker.clock.at)
+    worker.tick()
+    assert worker.store.replayed == []
+    assert worker.store.told == [("w-1", 2)]
+
+
+def test_an_ordinary_restart_replays_nothing(worker):
+    worker.offer(order())
+    worker.store.away = worker.leases.away = True
+    worker.tick(1.0)
+    worker.store.away = worker.leases.away = False
+    worker.lease.tick(worker.clock.at)
+    worker.tick(1.0)
+    assert worker.store.replayed == []
+    assert worker.store.told == []
+    assert len(worker.host.launched) == 1
+
+
+def test_a_replay_that_the_database_cut_short_is_done_again_whole(worker):
+    worker.offer(order())
+    worker.tick()
+    fail_over(worker)
+    worker.lease.tick(worker.clock.at)
+    worker.store.away = True
+    worker.tick()
+    assert worker.store.told == []
+    worker.store.away = False
+    worker.tick(1.0)
+    assert len(worker.store.replayed) == 1
+    assert worker.store.told == [("w-1", 2)]
+
+
+def test_a_second_fail_over_is_replayed_too(worker):
+    worker.offer(order())
+    worker.tick()
+    for timeline in (2, 3):
+        fail_over(worker, timeline)
+        worker.lease.tick(worker.clock.at)
+        worker.tick()
+    assert worker.store.told == [("w-1", 2), ("w-1", 3)]
+    assert len(worker.store.replayed) == 2
+
+
+def test_no_order_is_claimed_before_all_workers_have_replayed(worker):
+    worker.store.others_replaying = ["w-9"]
+    fail_over(worker)
+    worker.lease.tick(worker.clock.at)
+    worker.offer(order())
+    for _ in range(20):
+        worker.tick(0.5)
+    assert worker.host.launched == []
+    worker.store.others_replaying = []
+    worker.tick(0.5)
+    assert len(worker.host.launched) == 1
+
+
+def test_no_order_is_claimed_before_the_fail_over_has_settled(worker):
+    fail_over(worker)
+    worker.lease.tick(worker.clock.at)
+    worker.offer(order())
+    worker.tick(2.9)
+    assert worker.host.launched == []
+    worker.tick(0.6)
+    assert len(worker.host.launched) == 1
+
+
+def test_a_run_that_another_worker_runs_now_is_killed(worker):
+    worker.offer(run := order())
+    worker.tick()
+    worker.store.rows = [MyRow(uuid4(), RunState.ASSIGNED, 1, None, cancel_requested=False)]
+    fail_over(worker)
+    worker.lease.tick(worker.clock.at)
+    worker.tick()
+    assert worker.host.canceled == [run.run_id]
+
+
+def test_a_worker_whose_row_was_lost_rejoins_with_its_old_journal_to_replay(worker):
+    worker.offer(order())
+    worker.tick()
+    fail_over(worker)
+    worker.leases.live = False
+    worker.lease.tick(worker.clock.at)
+    worker.host.alive.clear()
+    worker.lease.tick(worker.clock.at)
+    worker.leases.live = True
+    worker.lease.tick(worker.clock.at)
+    assert worker.leases.replayed_at_registration == [0, 1]
+    worker.tick()
+    assert len(worker.store.replayed) == 1
+    assert worker.store.told == [("w-2", 2)]
+
+
+# ----------------------------------------------------------------------------- the leader
+
+
+class Recorder:
+    """The leader's store and parts, as far as an engine asks them; writes down who was called."""
+
+    def __init__(self) -> None:
+        self.called: list[str] = []
+        self.waits: list[tuple[Any, Reason, str]] = []
+        self.workers: list[WorkerView] = []
+        self.pinged: list[str] = []
+        self.swept: list[bool] = []
+        self.expected: list[int] = []
+        self.reason: Reason | None = None
+
+    def engine(self, clock: FakeClock) -> Engine:
+        config = RuntimeConfig()
+        assigner = Assigner(self, None, clock, lambda: config, lambda worker_id: False)  # type: ignore[arg-type]
+        assigner.tick = self._assign  # type: ignore[method-assign]
+        parts = SimpleNamespace(
+            planner=SimpleNamespace(tick=self._plan, establish=lambda: None),
+            reaper=SimpleNamespace(
+                tick=self._reap, establish=lambda: None, take_back_refused=lambda term: None
+            ),
+            pinger=SimpleNamespace(
+                watch=self._watch,
+                refused=lambda worker_id: False,
+                establish=lambda term, gone: None,
+            ),
+            other=SimpleNamespace(
+                establish=lambda term: None, carry=lambda term, revision, workers: None
+            ),
+        )
+        return Engine(
+            SimpleNamespace(name_subleader=lambda fence, worker_id: None),  # type: ignore[arg-type]
+            self,  # type: ignore[arg-type]
+            self,  # type: ignore[arg-type]
+            parts.planner,
+            assigner,
+            parts.reaper,
+            parts.pinger,
+            parts.other,
+            parts.other,
+            lambda term: None,
+        )
+
+    def live(self) -> list[WorkerView]:
+        return self.workers
+
+    def expect_timeline(self, timeline: int) -> None:
+        self.expected.append(timeline)
+
+    def waiting(self, until: Any, limit: int) -> list[Any]:
+        return [SimpleNamespace(run_id="run-1", reason=self.reason)]
+
+    def wait(self, fence: Any, runs: Any) -> None:
+        self.waits.extend(runs)
+
+    def _assign(self, term: Term, workers: Any, *, paused: bool) -> float:
+        self.called.append("assign")
+        return 60.0
+
+    def _plan(self, term: Term) -> float:
+        self.called.append("plan")
+        return 60.0
+
+    def _reap(self, term: Term, now: float, workers: Any, *, sweep: bool) -> float:
+        self.swept.append(sweep)
+        return now + 1.0
+
+    def _watch(self, addresses: dict[str, str]) -> None:
+        self.pinged = sorted(addresses)
+
+
+def view_of(name: str, replayed: int, age: float = 0.0) -> WorkerView:
+    own = replace(facts(name), grpc_address=f"{name}:1")
+    at = NOON + timedelta(seconds=int(name[2:]))
+    live = (LeaseState.LIVE, DesiredMode.ACTIVE)
+    return WorkerView(own, *live, False, at, age, 0, replayed_timeline=replayed)
+
+
+@pytest.fixture
+def leader() -> Any:
+    """An engine in office on timeline 2, with ``recorder``, ``tick()`` and ``term``."""
+    clock, recorder = FakeClock(), Recorder()
+    row = ClusterRow(clock)
+    row.timeline = 2
+    term = Term(2, uuid4(), "w-1", clock.at, 10.0)
+    engine = recorder.engine(clock)
+    engine.establish(term, None)
+
+    def tick(seconds: float = 0.0) -> float:
+        clock.at += seconds
+        return engine.tick(term, row.view(), clock.at)
+
+    return SimpleNamespace(recorder=recorder, tick=tick, term=term, clock=clock)
+
+
+def test_a_leader_plans_assigns_and_sweeps_nothing_while_a_worker_is_behind(leader):
+    leader.recorder.workers = [view_of("w-1", 2), view_of("w-2", 1)]
+    again_at = leader.tick()
+    assert leader.recorder.called == []
+    assert leader.recorder.swept == [False]
+    assert again_at == pytest.approx(leader.clock.at + 0.2)
+    (wait,) = leader.recorder.waits
+    assert wait[1] is Reason.WAIT_REPLAY
+    assert "w-2" in wait[2]
+
+
+def test_why_a_run_waits_is_written_once(leader):
+    leader.recorder.workers = [view_of("w-2", 1)]
+    leader.recorder.reason = Reason.WAIT_REPLAY
+    leader.tick()
+    assert leader.recorder.waits == []
+
+
+def test_a_leader_works_as_soon_as_all_live_workers_have_replayed(leader):
+    leader.recorder.workers = [view_of("w-2", 1)]
+    leader.tick()
+    leader.recorder.workers = [view_of("w-2", 2)]
+    leader.tick(0.2)
+    assert leader.recorder.called == ["plan", "assign"]
+    assert leader.recorder.swept == [False, True]
+
+
+def test_a_worker_that_is_lost_is_awaited_no_longer(leader):
+    leader.recorder.workers = [view_of("w-2", 1)]
+    leader.tick()
+    leader.recorder.workers = []
+    leader.tick(0.2)
+    assert leader.recorder.called == ["plan", "assign"]
+
+
+def test_a_leader_holds_still_until_the_fail_over_has_settled(leader):
+    leader.recorder.workers = [view_of("w-2", 2)]
+    leader.term.quiet_until = leader.clock.at + 3.0
+    leader.tick()
+    assert leader.recorder.called == []
+    leader.tick(3.0)
+    assert leader.recorder.called == ["plan", "assign"]
+
+
+def test_a_leader_writes_on_its_own_timeline_only(leader):
+    leader.recorder.workers = [view_of("w-2", 1)]
+    leader.tick()
+    assert leader.recorder.expected == [2, 2]
+
+
+def test_a_worker_that_cannot_replay_is_pinged_no_more_when_its_row_is_old(leader):
+    leader.recorder.workers = [view_of("w-1", 2, 60.0), view_of("w-2", 1, 60.0), view_of("w-3", 1)]
+    leader.tick()
+    assert leader.recorder.pinged == ["w-1", "w-3"]
+
+
+def test_no_duty_is_done_by_a_term_that_sees_another_timeline():
+    election = Election()
+    seen: set[tuple[int, int]] = set()
+    for contender in election.everyone:
+        contender.duties.tick = lambda term, view, now: (
+            seen.add((term.epoch, view.timeline)) or now + 0.1
+        )
+    election.pass_time(2.0)
+    election.row.timeline = 2
+    election.pass_time(3.0)
+    assert seen == {(1, 1), (2, 2)}
+
+
+def test_the_term_after_a_fail_over_is_quiet_for_three_heartbeats():
+    election = Election()
+    election.pass_time(2.0)
+    (first,) = election.leaders()
+    assert election[first].leadership.term.quiet_until == 0.0
+    election.row.timeline = 2
+    seen_at = election.clock.at
+    election.pass_time(3.0)
+    (now_leading,) = election.leaders()
+    quiet_until = election[now_leading].leadership.term.quiet_until
+    assert seen_at + 3.0 <= quiet_until <= seen_at + 3.0 + 1.2
