@@ -1,0 +1,147 @@
+"""Rows of definitions and runs, as the runtime reads and writes them."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from scheduler.domain.values import (
+    Reason,
+    RunState,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class NewRun:
+    """A row to insert. ``args`` None means the definition's default."""
+
+    run_id: UUID
+    definition_id: int
+    slot_key: str
+    attempt: int
+    state: RunState
+    scheduled_for: datetime
+    due_at: datetime
+    scheduled_until: datetime | None = None
+    slot_count: int = 1
+    reason: Reason | None = None
+    reason_detail: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class CursorMove:
+    """One definition's plan: the move of its cursor and the rows that the move covers.
+
+    All of it happens, or (the definition was edited, or the cursor was moved) none of it.
+    """
+
+    definition_id: int
+    revision: int
+    planned_until_old: datetime
+    planned_until_new: datetime
+    next_fire_at: datetime | None
+    runs: tuple[NewRun, ...]
+    replaces_after: datetime | None = None
+    """After an edit: timed rows (``t:``) not started, first attempts, with ``scheduled_for`` after
+    this whose slot_key is not among ``runs`` are deleted in the same statement."""
+
+
+@dataclass(frozen=True, slots=True)
+class DefinitionRow:
+    """A definition as the planner reads it; ``schedule`` is the JSON spec."""
+
+    definition_id: int
+    name: str
+    revision: int
+    schedule: Mapping[str, Any]
+    timezone: str
+    planned_until: datetime
+    next_fire_at: datetime
+    enabled: bool
+    misfire_policy: str
+    skip_late_after_seconds: int | None
+    starts_at: datetime | None
+    ends_at: datetime | None
+    edited_at: datetime | None
+    """When a request edited it and no plan has followed yet (``domain.planning`` on edits)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Agenda:
+    """What there is for the leader to do, by one look at the RDB."""
+
+    retries: bool
+    """Ended runs that have a next attempt coming."""
+
+    requests: bool
+    """Requests for runs that nobody has handled."""
+
+    cancels: bool
+    """Runs not yet claimed that are to be canceled."""
+
+    next_fire_at: datetime | None
+    """The earliest ``next_fire_at`` of all definitions: when the planner next has work."""
+
+    next_due_at: datetime | None
+    """The earliest ``due_at`` of a PENDING run."""
+
+
+@dataclass(frozen=True, slots=True)
+class WaitingRow:
+    """A PENDING run due within the horizon, joined with what assignment asks of its definition."""
+
+    run_id: UUID
+    definition_id: int
+    job_name: str
+    slot_key: str
+    attempt: int
+    due_at: datetime
+    scheduled_for: datetime
+    priority: int
+    queue: str
+    required_labels: Mapping[str, str]
+    executor: str
+    concurrency_policy: str
+    max_parallel: int | None
+    skip_late_after_seconds: int | None
+    cancel_requested: bool
+    quarantined: bool
+    reason: Reason | None
+
+
+@dataclass(frozen=True, slots=True)
+class ActiveRow:
+    """An ASSIGNED or RUNNING run."""
+
+    run_id: UUID
+    definition_id: int
+    state: RunState
+    worker_id: str
+    assign_seq: int
+    due_at: datetime
+    assigned_age_seconds: float
+    cancel_requested: bool
+    orphan_count: int
+
+
+@dataclass(frozen=True, slots=True)
+class MyRow:
+    """An open run in a worker's name, for anti-entropy."""
+
+    run_id: UUID
+    state: RunState
+    assign_seq: int
+    claim_token: UUID | None
+    cancel_requested: bool
+
+
+@dataclass(frozen=True, slots=True)
+class RequestRow:
+    """An operator's or caller's unhandled request for a run (run now, re-run, backfill)."""
+
+    request_id: UUID
+    definition_id: int
+    slot_key: str
+    scheduled_for: datetime
+    args: Any
