@@ -10,6 +10,7 @@ import pytest
 
 from scheduler.domain.errors import SchedulerError
 from scheduler.domain.values import (
+    ClusterView,
     DesiredMode,
     LeaseState,
     ProcessExited,
@@ -22,7 +23,8 @@ from scheduler.runtime.assigner import Assigner
 from scheduler.runtime.config import RuntimeConfig
 from scheduler.runtime.engine import Engine
 from scheduler.runtime.member import Term
-from tests.unit.runtime.elections import ClusterRow, Election
+from tests.unit.runtime import elections
+from tests.unit.runtime.elections import ClusterRow, Election, RecordingDuties
 from tests.unit.runtime.worlds import NOON, FakeClock, OneWorker, facts, order
 
 
@@ -246,7 +248,7 @@ class Recorder:
             ),
         )
         return Engine(
-            SimpleNamespace(name_subleader=lambda fence, worker_id: None),  # type: ignore[arg-type]
+            SimpleNamespace(name_subleader=lambda fence, worker_id: None),
             self,  # type: ignore[arg-type]
             self,  # type: ignore[arg-type]
             parts.planner,
@@ -366,27 +368,40 @@ def test_a_worker_that_cannot_replay_is_pinged_no_more_when_its_row_is_old(leade
     assert leader.recorder.pinged == ["w-1", "w-3"]
 
 
-def test_no_duty_is_done_by_a_term_that_sees_another_timeline():
-    election = Election()
+class Witness(RecordingDuties):
+    """Writes down on which timelines each term worked."""
+
+    def __init__(self, seen: set[tuple[int, int]]) -> None:
+        super().__init__()
+        self.seen = seen
+
+    def tick(self, term: Term, view: ClusterView, now: float) -> float:
+        self.seen.add((term.epoch, view.timeline))
+        return now + 0.1
+
+
+def test_no_duty_is_done_by_a_term_that_sees_another_timeline(monkeypatch):
     seen: set[tuple[int, int]] = set()
-    for contender in election.everyone:
-        contender.duties.tick = lambda term, view, now: (
-            seen.add((term.epoch, view.timeline)) or now + 0.1
-        )
+    monkeypatch.setattr(elections, "RecordingDuties", lambda: Witness(seen))
+    election = Election()
     election.pass_time(2.0)
     election.row.timeline = 2
     election.pass_time(3.0)
     assert seen == {(1, 1), (2, 2)}
 
 
+def quiet_until(election: Election) -> float:
+    (leader,) = election.leaders()
+    term = election[leader].leadership.term
+    assert term is not None
+    return term.quiet_until
+
+
 def test_the_term_after_a_fail_over_is_quiet_for_three_heartbeats():
     election = Election()
     election.pass_time(2.0)
-    (first,) = election.leaders()
-    assert election[first].leadership.term.quiet_until == 0.0
+    assert quiet_until(election) == 0.0
     election.row.timeline = 2
     seen_at = election.clock.at
     election.pass_time(3.0)
-    (now_leading,) = election.leaders()
-    quiet_until = election[now_leading].leadership.term.quiet_until
-    assert seen_at + 3.0 <= quiet_until <= seen_at + 3.0 + 1.2
+    assert seen_at + 3.0 <= quiet_until(election) <= seen_at + 3.0 + 1.2
