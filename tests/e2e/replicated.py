@@ -12,6 +12,7 @@ import psycopg
 
 from scheduler_demo.cluster import DATABASE
 from scheduler_demo.services import EmbeddedPostgres
+from scheduler_demo.workers import WorkerProcess
 from tests.e2e.cluster import Cluster
 
 # Patience enough for a promotion on a busy machine.
@@ -100,6 +101,12 @@ class ReplicatedCluster(Cluster):
         assert self.postgres is not None
         self.postgres.kill()
         self.standby.promote()
+
+    def a_worker_with_runs(self) -> WorkerProcess:
+        """One that runs something now, and does not lead."""
+        busy = Counter(run.worker_id for run in self.runs() if run.state == "RUNNING")
+        leader = self.the_leader()
+        return next(w for w in self.workers if w is not leader and busy[self.worker_id(w)])
 
     def said(self, event: str) -> list[dict[str, Any]]:
         """What all workers logged under this name."""

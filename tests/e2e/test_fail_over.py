@@ -12,12 +12,14 @@ from pathlib import Path
 
 import pytest
 
+from scheduler_demo.ledger import Run
 from tests.e2e.cluster import every, job
 from tests.e2e.replicated import ReplicatedCluster
 
 pytestmark = [pytest.mark.postgres, pytest.mark.valkey, pytest.mark.slow]
 
 LOST_SECONDS = 5.0
+PAUSED_SECONDS = 6.0
 JOBS = [
     job("pulse", "noop", every(1)),
     job(
@@ -37,37 +39,57 @@ def cluster() -> Iterator[ReplicatedCluster]:
     """Three workers over a primary and a standby."""
     folder = Path(tempfile.mkdtemp(prefix="scheduler-e2e-"))
     with ReplicatedCluster(folder, JOBS, workers=3) as cluster:
+        cluster.wait_for_starts(6)
         yield cluster
     shutil.rmtree(folder, ignore_errors=True)
 
 
-def test_a_fail_over_that_loses_commits_loses_and_doubles_no_slot(cluster):
-    cluster.wait_for_starts(6)
-    cluster.postgres.restart()
-    cluster.wait_for_starts(6)
-    assert cluster.said("journal_replayed") == [], "a restart is no fail-over"
-    assert cluster.said("replay_awaited") == []
-
-    epoch = cluster.epoch
+def lose_seconds(cluster: ReplicatedCluster) -> list[Run]:
+    """Some seconds of work that only the primary knows; the runs as it knows them."""
     cluster.cut_replication()
     time.sleep(LOST_SECONDS)
-    before = {run.id: run.state for run in cluster.runs()}
-    cluster.fail_over()
-    cluster.wait_until(
-        lambda: len(cluster.said("journal_replayed")) >= len(cluster.workers), "all replays", 30.0
-    )
-    cluster.wait_for_starts(6, epoch_after=epoch, seconds=40.0)
+    return cluster.runs()
 
+
+def assert_nothing_was_lost_or_doubled(cluster: ReplicatedCluster, before: list[Run]) -> None:
+    """``before`` are the runs as the lost primary knew them."""
     replays = cluster.said("journal_replayed")
     assert {replay["timeline"] for replay in replays} == {2}
     assert sum(replay["claims_lost"] for replay in replays) > 0
     assert sum(replay["results_lost"] for replay in replays) > 0
     cluster.audit(settle_seconds=60.0)
     after = {run.id: run.state for run in cluster.runs()}
-    ended = {run for run, state in before.items() if state == "SUCCEEDED"}
-    assert {after[run] for run in ended} == {"SUCCEEDED"}
-    under_way = {run for run, state in before.items() if state == "RUNNING"}
-    assert under_way
-    assert {after[run] for run in under_way} == {"SUCCEEDED"}
+    for state in ("SUCCEEDED", "RUNNING"):
+        known = {run.id for run in before if run.state == state}
+        assert {after.get(run_id) for run_id in known} == {"SUCCEEDED"}, state
     cluster.assert_all_slots_ran_once()
     assert set(cluster.ends_by_slot().values()) == {1}
+
+
+def test_a_fail_over_that_loses_commits_loses_and_doubles_no_slot(cluster):
+    epoch = cluster.epoch
+    before = lose_seconds(cluster)
+    cluster.fail_over()
+    cluster.wait_for_starts(6, epoch_after=epoch, seconds=40.0)
+    assert_nothing_was_lost_or_doubled(cluster, before)
+
+
+def test_a_worker_paused_over_the_fail_over_is_awaited(cluster):
+    epoch = cluster.epoch
+    before = lose_seconds(cluster)
+    paused = cluster.a_worker_with_runs()
+    paused.suspend()
+    cluster.fail_over()
+    time.sleep(PAUSED_SECONDS)
+    assert [mark for mark in cluster.marks("start") if mark.epoch > epoch] == []
+    paused.resume()
+    cluster.wait_for_starts(6, epoch_after=epoch, seconds=40.0)
+    assert_nothing_was_lost_or_doubled(cluster, before)
+
+
+def test_a_restart_is_no_fail_over(cluster):
+    cluster.postgres.restart()
+    cluster.wait_for_starts(6, seconds=30.0)
+    assert cluster.said("journal_replayed") == []
+    assert cluster.said("replay_awaited") == []
+    cluster.assert_all_slots_ran_once()

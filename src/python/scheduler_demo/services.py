@@ -59,6 +59,11 @@ class EmbeddedPostgres(Server):
         """The URL of the database ``postgres``, for psycopg and for DATABASE_URL alike."""
         return self.dsn_of("postgres")
 
+    @property
+    def socket(self) -> Path:
+        """The Unix socket on which it listens, always."""
+        return self.socket_dir / f".s.PGSQL.{self.port or 5432}"
+
     def dsn_of(self, database: str) -> str:
         """The URL of a database of this server."""
         if self.port is None:
@@ -199,7 +204,7 @@ class EmbeddedValkey(Server):
     def url(self) -> str:
         """The URL for redis-py, e.g. in SCHEDULER_REDIS_URL."""
         if self.port is None:
-            return f"unix://{quote(str(self._socket))}"
+            return f"unix://{quote(str(self.socket))}"
         return f"redis://127.0.0.1:{self.port}/0"
 
     def restart_empty(self) -> None:
@@ -210,14 +215,15 @@ class EmbeddedValkey(Server):
         self.start()
 
     @property
-    def _socket(self) -> Path:
+    def socket(self) -> Path:
+        """The Unix socket on which it listens, always."""
         return self.socket_dir / "valkey.sock"
 
     def _prepare(self) -> None:
-        self._socket.unlink(missing_ok=True)
+        self.socket.unlink(missing_ok=True)
 
     def _command(self) -> list[str]:
-        address = ["--bind", "127.0.0.1", "--unixsocket", str(self._socket)]
+        address = ["--bind", "127.0.0.1", "--unixsocket", str(self.socket)]
         address += ["--unixsocketperm", "700", "--port", str(self.port or 0)]
         save = ["3600", "1"] if self._persistent else [""]
         kept = ["--dir", str(self.data_dir), "--save", *save, "--appendonly", "no"]
@@ -226,7 +232,7 @@ class EmbeddedValkey(Server):
     def _answers(self) -> bool:
         with contextlib.suppress(OSError), socket.socket(socket.AF_UNIX) as line:
             line.settimeout(1.0)
-            line.connect(str(self._socket))
+            line.connect(str(self.socket))
             line.sendall(b"PING\r\n")
             return line.recv(16).startswith(b"+PONG")
         return False

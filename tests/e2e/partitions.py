@@ -1,0 +1,113 @@
+"""A cluster in which each line of each worker can be cut by itself.
+
+Every worker reaches PostgreSQL and Valkey, and is reached by the others' gRPC calls, through a
+``Proxy`` of its own: ``cluster.lines(worker).rdb.silence()`` is a partition of that one line.
+"""
+
+import sys
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from scheduler_demo.processes import GuardedProcess
+from scheduler_demo.services import EmbeddedValkey, free_port
+from scheduler_demo.workers import WorkerProcess
+from tests.e2e.advertised import ENVIRONMENT_NAME
+from tests.e2e.cluster import Cluster
+from tests.e2e.proxy import Proxy
+
+# The election as at defaults; leases are short, and leave time to cut several lines in a test.
+ELECTION_DEFAULTS = {
+    "SCHEDULER_HEARTBEAT_INTERVAL_SECONDS": "1",
+    "SCHEDULER_LEADER_LOCK_TTL_SECONDS": "5",
+    "SCHEDULER_LEADER_STALE_SECONDS": "4",
+    "SCHEDULER_LEADER_TRUST_SECONDS": "6",
+    "SCHEDULER_CONTINUATION_CONFIRM_SECONDS": "3",
+    "SCHEDULER_REASSIGN_ASSIGNED_AFTER_SECONDS": "15",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Lines:
+    """One worker's lines. ``grpc`` leads to it: cutting it cuts all who call the worker."""
+
+    rdb: Proxy
+    redis: Proxy
+    grpc: Proxy
+
+    def all(self) -> Iterable[Proxy]:
+        return (self.rdb, self.redis, self.grpc)
+
+
+class AdvertisedWorker(WorkerProcess):
+    """A worker known to others by its proxy's address."""
+
+    def start(self) -> None:
+        command = [sys.executable, "-m", "tests.e2e.advertised", "scheduler_worker"]
+        command += ["--node-id", self.node_id, *self._options]
+        self._process = GuardedProcess(command, self.log_path, env=self._environment)
+
+
+class LinedCluster(Cluster):
+    """``redis_target`` is the Valkey behind every worker's line; assign another to fail over."""
+
+    def __init__(
+        self,
+        folder: Path,
+        jobs: Sequence[Mapping[str, Any]],
+        *,
+        workers: int = 3,
+        settings: Mapping[str, str] | None = None,
+    ) -> None:
+        super().__init__(
+            folder, jobs, workers=workers, settings={**ELECTION_DEFAULTS, **(settings or {})}
+        )
+        self.redis_target: EmbeddedValkey = self.valkey
+        self._lines: dict[int, Lines] = {}
+
+    def lines(self, worker: WorkerProcess) -> Lines:
+        return self._lines[worker.number]
+
+    def heal(self) -> None:
+        """All lines pass again."""
+        for lines in self._lines.values():
+            for proxy in lines.all():
+                proxy.heal()
+
+    def mend(self) -> None:
+        self.heal()
+        super().mend()
+
+    def stop(self, *, grace_seconds: float = 60.0) -> None:
+        self.heal()
+        super().stop(grace_seconds=grace_seconds)
+        for lines in self._lines.values():
+            for proxy in lines.all():
+                proxy.close()
+
+    def valkey_socket(self, valkey: EmbeddedValkey) -> str:
+        return str(valkey.socket_dir / "valkey.sock")
+
+    def _make_worker(self, number: int) -> WorkerProcess:
+        port = free_port()
+        lines = self._lines[number] = Lines(
+            rdb=Proxy(self._rdb_target()),
+            redis=Proxy(lambda: self.valkey_socket(self.redis_target)),
+            grpc=Proxy(lambda: port),
+        )
+        environment = {
+            **self.environment,
+            "SCHEDULER_SPOOL_DIR": str(self.layout.spool(number)),
+            "DATABASE_URL": f"postgresql://postgres@{lines.rdb.address}/demo",
+            "SCHEDULER_REDIS_URL": f"redis://{lines.redis.address}/0",
+            ENVIRONMENT_NAME: lines.grpc.address,
+        }
+        log_path = self.layout.logs / f"worker-{number}.log"
+        options = (*self._worker_options, "--grpc-port", str(port))
+        return AdvertisedWorker(number, environment, log_path, options)
+
+    def _rdb_target(self) -> Callable[[], str]:
+        postgres = self.postgres
+        assert postgres is not None
+        return lambda: str(postgres.socket_dir / ".s.PGSQL.5432")
