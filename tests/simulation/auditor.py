@@ -48,6 +48,11 @@ END;
 """
 
 
+def brief(run_id: UUID) -> str:
+    """Enough of a run's id to follow it through a story."""
+    return f"r-{run_id.hex[-8:]}"
+
+
 class PromiseBroken(AssertionError):
     """One of the promises does not hold; the message is the whole finding."""
 
@@ -117,13 +122,13 @@ class Auditor:
                 self._broken(f"the lease of {key} went from {old} to {new}")
             self._world.trace("lease", worker=key, state=new)
         elif kind == "outcome":
-            self._broken(f"the outcome of run {key} was changed after it had finished ({old})")
+            self._broken(f"the outcome of run {key[-8:]} was changed after it had finished ({old})")
         else:
             self._judge_run(process, UUID(key), old, new, worker_id, lease)
             if retry:
                 self.promised_retries.add(UUID(key))
             if purpose == "leader" and epoch is None:
-                self._broken(f"{process.name} changed run {key} as leader without a fence")
+                self._broken(f"{process.name} changed run {key[-8:]} as leader without a fence")
 
     def _judge_term(self, old: int, new: int, leader: str) -> None:
         if new <= old:
@@ -142,23 +147,23 @@ class Auditor:
         worker_id: str | None,
         lease: str | None,
     ) -> None:
-        self._world.trace("run", run=run_id, old=old, new=new, worker=worker_id, by=process.name)
+        self._world.trace("run", run=brief(run_id), old=old, new=new, worker=worker_id, by=process.name)
         if old is None:
             return
         if new is None:
             if old not in (RunState.PENDING, RunState.ASSIGNED):
-                self._broken(f"run {run_id} was deleted in state {old}")
+                self._broken(f"run {brief(run_id)} was deleted in state {old}")
             return
         if RunState(new) not in transitions.ALLOWED[RunState(old)]:
-            self._broken(f"run {run_id} went from {old} to {new}")
+            self._broken(f"run {brief(run_id)} went from {old} to {new}")
         if RunState(new) in FINISHED_STATES and run_id in self.alive:
             alive = self.alive[run_id]
             self._broken(
-                f"run {run_id} became {new} by {process.name} while its process was alive on "
+                f"run {brief(run_id)} became {new} by {process.name} while its process was alive on "
                 f"{alive.machine} since {alive.since:.3f}"
             )
         if new == RunState.RUNNING and lease != LeaseState.LIVE:
-            self._broken(f"run {run_id} was claimed by {worker_id}, whose lease is {lease}")
+            self._broken(f"run {brief(run_id)} was claimed by {worker_id}, whose lease is {lease}")
 
     # --------------------------------------------------------------------------- processes
 
@@ -166,28 +171,30 @@ class Auditor:
         order = self._world.orders[run_id]
         slot = (order.definition_id, order.slot_key)
         self.processes += 1
-        self._world.trace("process started", run=run_id, machine=machine)
+        self._world.trace("process started", run=brief(run_id), machine=machine)
         for other in self.alive.values():
             if other.slot == slot:
                 self._broken(
-                    f"slot {slot} has two live processes: run {other.run_id} on {other.machine} "
-                    f"since {other.since:.3f} and run {run_id} on {machine}"
+                    f"slot {slot} has two live processes: run {brief(other.run_id)} on {other.machine} "
+                    f"since {other.since:.3f} and run {brief(run_id)} on {machine}"
                 )
             if other.slot[0] == slot[0] and self._world.is_exclusive(slot[0]):
                 self._broken(
-                    f"job {slot[0]} may run once at a time, but run {other.run_id} on "
-                    f"{other.machine} and run {run_id} on {machine} are both alive"
+                    f"job {slot[0]} may run once at a time, but run {brief(other.run_id)} on "
+                    f"{other.machine} and run {brief(run_id)} on {machine} are both alive"
                 )
         self.alive[run_id] = Alive(run_id, slot, machine, self._world.timeline.now)
 
     def process_ended(self, run_id: UUID) -> None:
         self.alive.pop(run_id, None)
-        self._world.trace("process gone", run=run_id)
+        self._world.trace("process gone", run=brief(run_id))
 
     # --------------------------------------------------------------------------- the rest
 
     def tick_failed(self, process: str, loop: str, error: Exception) -> None:
         """A tick handles its own errors; one that escapes is a defect, though loops go on."""
+        if isinstance(error, PromiseBroken):
+            raise error
         raise PromiseBroken(
             f"at {self._world.timeline.now:.3f}: the {loop} tick of {process} failed: {error!r}"
         ) from error

@@ -97,6 +97,9 @@ class SimulatedSession:
         world.maybe_pause(process.life, "after a statement")
         return rows
 
+    def expect_timeline(self, timeline: int) -> None:
+        """SQLite has one timeline."""
+
     def close(self) -> None:
         """Nothing is kept open."""
 
@@ -108,9 +111,11 @@ class SimulatedSession:
 
     def _check_line(self, patience: float) -> None:
         if self._world.lines.rdb_is_cut(self._process.node.name):
-            self._fail(self._world.random.uniform(0.0, patience), "the line is cut")
+            self._fail(patience, "the line is cut")
 
-    def _fail(self, seconds: float, why: str) -> None:
+    def _fail(self, patience: float, why: str) -> None:
+        """After a moment (the connection broke) or after the whole patience (silence)."""
+        seconds = patience * self._world.random.choice([0.01, 0.1, 1.0])
         self._world.timeline.sleep(seconds, self._process.life)
         raise DatabaseUnavailable("simulation", why)
 

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from tests.simulation.world import World
 
 STORM = Odds(
-    pause=0.003,
+    pause=0.0004,
     slow=0.03,
     request_lost=0.03,
     answer_lost=0.03,
@@ -79,7 +79,8 @@ def _some_node(world: "World") -> Node:
 
 def _length(world: "World") -> float:
     """From a moment to several leases."""
-    return float(world.random.choice([0.3, 1.0, 2.0, 4.0]) * world.random.uniform(1.0, 30.0))
+    most = world.scenario.fault_seconds
+    return world.random.choice([0.3, 1.0, 2.0, 4.0]) * world.random.uniform(1.0, most)
 
 
 # ---------------------------------------------------------------------------------- processes
@@ -215,7 +216,7 @@ def fail_redis_over(world: "World") -> None:
 def storm(world: "World") -> None:
     """Calls are slow, lost, late and doubled; processes stop in the middle of them."""
     world.set_weather(STORM)
-    _until(world, _length(world), lambda: world.set_weather(world.scenario.odds))
+    _until(world, _length(world), lambda: world.set_weather(world.usual_odds()))
 
 
 # ---------------------------------------------------------------------------------- operators

@@ -93,7 +93,7 @@ class ForkServer:
         self._world.timeline.at(when, lambda: self._launcher_looks(at))
 
         def hear() -> None:
-            self.table.renew(at, self._now())
+            self.table.deadline = at
             self._enforce()
 
         self._soon(0.0, hear)
@@ -223,6 +223,9 @@ class SimulatedHost:
         self._world.maybe_pause(self._life, "before a launch")
         self._running.update(spec.run_id for spec in specs)
         self.server.launch(specs)
+
+    def warm(self, commands: Sequence[str]) -> None:
+        """Every command is warm here."""
 
     def cancel(self, runs: Sequence[UUID]) -> None:
         self._world.maybe_pause(self._life, "before a cancel")

@@ -71,7 +71,24 @@ def draw_spec(random: Random, now: datetime) -> dict[str, Any]:
 
 
 def draw_jobs(world: "World", count: int, ends_at: datetime) -> list[Job]:
-    return [_draw_job(world, number, ends_at) for number in range(1, count + 1)]
+    draw = _draw_long_job if world.scenario.only_long_runs else _draw_job
+    return [draw(world, number, ends_at) for number in range(1, count + 1)]
+
+
+def _draw_long_job(world: "World", number: int, ends_at: datetime) -> Job:
+    random, lease = world.random, world.config.lease_seconds
+    job = Job(number, "allow", 3, (1.0 * lease, 6.0 * lease), 0.1, 0.8, ends_at)
+    now = cluster_time(0.0)
+    seconds = random.choice([8, 15, 20])
+    spec = {"kind": "interval", "seconds": seconds, "anchor": now.isoformat()}
+    policy = {
+        "misfire_policy": "skip",
+        "skip_late_after_seconds": 20,
+        "kill_grace_seconds": random.choice([0.5, 3.0, 8.0]),
+        "max_orphans": 50,
+    }
+    insert_job(world, job, spec, policy)
+    return job
 
 
 def _draw_job(world: "World", number: int, ends_at: datetime) -> Job:

@@ -10,7 +10,7 @@ from uuid import UUID
 
 from scheduler.domain.planning import slot_key
 from scheduler.domain.values import FINISHED_STATES
-from tests.simulation.auditor import PromiseBroken
+from tests.simulation.auditor import PromiseBroken, brief
 from tests.simulation.jobs import Job, Version
 
 if TYPE_CHECKING:
@@ -50,7 +50,7 @@ def _open_runs(world: "World") -> list[str]:
            WHERE finished_at IS NULL OR retry_due_at IS NOT NULL""",
         (),
     )
-    return [f"run {UUID(row[0])} is still {row[1]} ({row[2]}, {row[3]})" for row in rows]
+    return [f"run {brief(UUID(row[0]))} is still {row[1]} ({row[2]}, {row[3]})" for row in rows]
 
 
 def _retries(world: "World") -> list[str]:
@@ -67,10 +67,10 @@ def _retries(world: "World") -> list[str]:
         if row[6] != row[3] - 1 or row[7] not in FINISHED_STATES
     ]
     followers = Counter(row[4] for row in rows)
-    wrong += [f"run {run} was retried {n} times" for run, n in followers.items() if n > 1]
+    wrong += [f"run {brief(UUID(run))} was retried {n} times" for run, n in followers.items() if n > 1]
     promised = {run.hex for run in world.auditor.promised_retries}
-    wrong += [f"run {UUID(run)} was not retried" for run in promised - set(followers)]
-    wrong += [f"run {UUID(run)} was retried unasked" for run in set(followers) - promised]
+    wrong += [f"run {brief(UUID(run))} was not retried" for run in promised - set(followers)]
+    wrong += [f"run {brief(UUID(run))} was retried unasked" for run in set(followers) - promised]
     return wrong
 
 

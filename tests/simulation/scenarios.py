@@ -3,6 +3,8 @@
 from dataclasses import replace
 
 from scheduler.runtime.config import RuntimeConfig
+from tests.simulation.faults import STORM
+from tests.simulation.weather import Odds
 from tests.simulation.world import Scenario
 
 SHORT = RuntimeConfig(
@@ -21,7 +23,28 @@ CHAOS = Scenario("chaos", config=SHORT)
 DEFAULTS = Scenario("defaults", seconds=600.0, faults=16)
 CALM_HOUR = Scenario("calm", nodes=4, jobs=6, seconds=3600.0, faults=0)
 
-SCENARIOS = {one.name: one for one in (CHAOS, DEFAULTS, CALM_HOUR)}
+STORMY = Scenario("storm", config=SHORT, odds=STORM, faults=6)
+STALLS = Scenario(
+    "stalls",
+    config=SHORT,
+    odds=Odds(pause=0.0006, pause_seconds=60.0, slow=0.03, slow_seconds=14.0),
+    kinds=("stop", "crash", "cut_off", "cut_rdb", "cut_calls", "lose_rdb"),
+    faults=10,
+)
+SIEGE = Scenario(
+    "siege",
+    nodes=4,
+    jobs=4,
+    config=SHORT,
+    only_long_runs=True,
+    odds=Odds(late=0.03, late_seconds=60.0, doubled=0.15),
+    kinds=("cut_rdb", "cut_rdb", "cut_off", "cut_calls", "crash", "stop", "degrade"),
+    faults=9,
+    fault_seconds=20.0,
+)
+"""Long runs under cut lines: who gives up first?"""
+
+SCENARIOS = {one.name: one for one in (CHAOS, DEFAULTS, CALM_HOUR, STORMY, STALLS, SIEGE)}
 
 
 def only(scenario: Scenario, *kinds: str, faults: int) -> Scenario:

@@ -11,6 +11,7 @@ stopped life runs before it is continued; none of a dead life runs at all, and o
 middle is unwound by ``LifeOver``.
 """
 
+import faulthandler
 import heapq
 from collections.abc import Callable, Sequence
 from itertools import count
@@ -18,7 +19,7 @@ from threading import Lock, Thread, local
 
 Action = Callable[[], None]
 
-STUCK_SECONDS = 120.0
+STUCK_SECONDS = 60.0
 """Real time after which a phase is called stuck: an action blocked on a real lock."""
 
 
@@ -88,6 +89,7 @@ class Timeline:
         self._until = until
         self._hand_on()
         if not self._phase_over.acquire(timeout=STUCK_SECONDS):
+            faulthandler.dump_traceback()
             raise TimeoutError(f"the simulation is stuck at {self.now:.3f}")
         if self._failure is not None:
             failure, self._failure = self._failure, None

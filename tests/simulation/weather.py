@@ -5,7 +5,7 @@ rolls no dice at all. The odds are per call; what happens to whole lines, machin
 (cuts, crashes, restarts) is in ``faults``.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import Enum
 from random import Random
 
@@ -29,6 +29,17 @@ class Odds:
     doubled: float = 0.0
     usual_seconds: float = 0.004
     """Round trips of a healthy day."""
+
+    def rarer(self, share: float) -> "Odds":
+        """The same troubles of calls, as often as ``share`` says."""
+        return replace(
+            self,
+            slow=self.slow * share,
+            request_lost=self.request_lost * share,
+            answer_lost=self.answer_lost * share,
+            late=self.late * share,
+            doubled=self.doubled * share,
+        )
 
 
 CALM = Odds()

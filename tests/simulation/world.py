@@ -45,10 +45,14 @@ class Scenario:
     jobs: int = 5
     capacity: int = 8
     seconds: float = 300.0
-    settle_seconds: float = 1500.0
+    settle_seconds: float = 7200.0
     faults: int = 12
     kinds: tuple[str, ...] = ()
     """Names of fault kinds to draw from; empty: all."""
+    fault_seconds: float = 30.0
+    """How long a fault usually lasts at most; some last four times as long."""
+    only_long_runs: bool = False
+    """Each job's runs outlive leases, may overlap and are retried however often orphaned."""
     odds: Odds = CALM
     config: RuntimeConfig = field(default_factory=RuntimeConfig)
 
@@ -145,13 +149,18 @@ class World:
         if seconds:
             self.trace("stopped", process=life.name, where=where, seconds=round(seconds, 1))
             life.stop(self.timeline.now + seconds)
-            self.timeline.sleep(0.0, life)
+            # Parked first, so continued first: nobody else meets a lock that it holds.
+            self.timeline.sleep(life.stopped_until - self.timeline.now, life)
 
     def set_weather(self, odds: Odds) -> None:
-        """Odds of everything from now on. Lost and late calls reach the RDB and Redis less."""
-        self._pause_dice.odds = odds
-        for dice in (self.rdb_dice, self.redis_dice, self.rpc_dice):
-            dice.odds = odds
+        """Odds of everything from now on. The RDB is asked far more often than the others."""
+        self._pause_dice.odds = self.rpc_dice.odds = odds
+        self.redis_dice.odds = odds.rarer(0.3)
+        self.rdb_dice.odds = odds.rarer(0.05)
+
+    def usual_odds(self) -> Odds:
+        """The scenario's own; calm once the world is healed."""
+        return CALM if self.timeline.now >= self.scenario.seconds else self.scenario.odds
 
     # ------------------------------------------------------------------------------- facts
 
