@@ -1,7 +1,7 @@
 """A cluster in which each line of each worker can be cut by itself.
 
 Every worker reaches PostgreSQL and Valkey, and is reached by the others' gRPC calls, through a
-``Proxy`` of its own: ``cluster.lines(worker).rdb.silence()`` is a partition of that one line.
+``Proxy`` of its own: ``cluster.lines_of(worker).rdb.silence()`` is a partition of that one line.
 """
 
 import sys
@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from scheduler_demo.cluster import DATABASE
 from scheduler_demo.processes import GuardedProcess
 from scheduler_demo.services import EmbeddedValkey, free_port
 from scheduler_demo.workers import WorkerProcess
@@ -17,7 +18,7 @@ from tests.e2e.advertised import ENVIRONMENT_NAME
 from tests.e2e.cluster import Cluster
 from tests.e2e.proxy import Proxy
 
-# The election as at defaults; leases are short, and leave time to cut several lines in a test.
+# The election as at defaults; leases are short.
 ELECTION_DEFAULTS = {
     "SCHEDULER_HEARTBEAT_INTERVAL_SECONDS": "1",
     "SCHEDULER_LEADER_LOCK_TTL_SECONDS": "5",
@@ -49,7 +50,7 @@ class AdvertisedWorker(WorkerProcess):
         self._process = GuardedProcess(command, self.log_path, env=self._environment)
 
 
-class LinedCluster(Cluster):
+class PartitionableCluster(Cluster):
     """``redis_target`` is the Valkey behind every worker's line; assign another to fail over."""
 
     def __init__(
@@ -64,42 +65,43 @@ class LinedCluster(Cluster):
             folder, jobs, workers=workers, settings={**ELECTION_DEFAULTS, **(settings or {})}
         )
         self.redis_target: EmbeddedValkey = self.valkey
-        self._lines: dict[int, Lines] = {}
+        self._proxies: dict[int, Lines] = {}
 
-    def lines(self, worker: WorkerProcess) -> Lines:
-        return self._lines[worker.number]
+    def lines_of(self, worker: WorkerProcess) -> Lines:
+        return self._proxies[worker.number]
 
     def heal(self) -> None:
         """All lines pass again."""
-        for lines in self._lines.values():
-            for proxy in lines.all():
-                proxy.heal()
+        for proxy in self._all_proxies():
+            proxy.heal()
 
     def mend(self) -> None:
+        """As ``Cluster.mend``, and the leader hears from every worker on every line."""
         self.heal()
         super().mend()
+        self.wait_until(lambda: not self.suspects(), "an end of all doubts", 15.0)
+
+    def suspects(self) -> list[str]:
+        """Ids of the live workers whose continuation is in doubt."""
+        query = "SELECT worker_id FROM scheduler_worker_lease WHERE suspect_since IS NOT NULL"
+        return [str(row[0]) for row in self.ledger._rows(f"{query} AND state = 'LIVE'")]
 
     def stop(self, *, grace_seconds: float = 60.0) -> None:
         self.heal()
         super().stop(grace_seconds=grace_seconds)
-        for lines in self._lines.values():
-            for proxy in lines.all():
-                proxy.close()
+        for proxy in self._all_proxies():
+            proxy.close()
 
-    def valkey_socket(self, valkey: EmbeddedValkey) -> str:
-        return str(valkey.socket_dir / "valkey.sock")
-
-    def _make_worker(self, number: int) -> WorkerProcess:
+    def make_worker(self, number: int) -> WorkerProcess:
         port = free_port()
-        lines = self._lines[number] = Lines(
+        lines = self._proxies[number] = Lines(
             rdb=Proxy(self._rdb_target()),
-            redis=Proxy(lambda: self.valkey_socket(self.redis_target)),
+            redis=Proxy(lambda: str(self.redis_target.socket)),
             grpc=Proxy(lambda: port),
         )
         environment = {
-            **self.environment,
-            "SCHEDULER_SPOOL_DIR": str(self.layout.spool(number)),
-            "DATABASE_URL": f"postgresql://postgres@{lines.rdb.address}/demo",
+            **self.worker_environment(number),
+            "DATABASE_URL": f"postgresql://postgres@{lines.rdb.address}/{DATABASE}",
             "SCHEDULER_REDIS_URL": f"redis://{lines.redis.address}/0",
             ENVIRONMENT_NAME: lines.grpc.address,
         }
@@ -110,4 +112,7 @@ class LinedCluster(Cluster):
     def _rdb_target(self) -> Callable[[], str]:
         postgres = self.postgres
         assert postgres is not None
-        return lambda: str(postgres.socket_dir / ".s.PGSQL.5432")
+        return lambda: str(postgres.socket)
+
+    def _all_proxies(self) -> list[Proxy]:
+        return [proxy for lines in self._proxies.values() for proxy in lines.all()]
