@@ -13,12 +13,13 @@ from typing import Any
 import psutil
 
 from scheduler_demo.audit import Findings, audit
-from scheduler_demo.cluster import DemoCluster
+from scheduler_demo.cluster import DATABASE, DemoCluster
 from scheduler_demo.evidence import Mark
 from scheduler_demo.layout import Layout
 from scheduler_demo.ledger import OPEN_STATES, Run
 from scheduler_demo.services import wait_until
 from scheduler_demo.workers import WorkerProcess
+from tests.e2e.lines import Line
 
 SHORT_LEASES = {
     "SCHEDULER_HEARTBEAT_INTERVAL_SECONDS": "0.5",
@@ -53,7 +54,9 @@ class Cluster(DemoCluster):
         database: str = "postgres",
         web_port: int | None = None,
         settings: Mapping[str, str] | None = None,
+        lines: bool = False,
     ) -> None:
+        """With ``lines`` each worker reaches the servers over lines of its own (see ``cut``)."""
         super().__init__(
             Layout(folder),
             workers=workers,
@@ -63,7 +66,8 @@ class Cluster(DemoCluster):
             extra={**SHORT_LEASES, **(settings or {})},
             postgres_options={"fsync": "off"},
         )
-        self._definitions = list(jobs)
+        self._definitions, self._with_lines = list(jobs), lines
+        self._lines: dict[int, tuple[Line, Line]] = {}
         self.began = datetime.now(UTC)
 
     def start_workers(self) -> None:
@@ -71,6 +75,36 @@ class Cluster(DemoCluster):
         self.define(self._definitions)
         self.began = datetime.now(UTC)
         super().start_workers()
+
+    def worker_environment(self, number: int) -> dict[str, str]:
+        """With ``lines``, the servers' addresses are those of the worker's own lines."""
+        environment = super().worker_environment(number)
+        if not self._with_lines:
+            return environment
+        assert self.postgres is not None
+        rdb, redis = self._lines[number] = Line(self.postgres.socket), Line(self.valkey.socket)
+        environment["DATABASE_URL"] = f"postgresql://postgres@127.0.0.1:{rdb.port}/{DATABASE}"
+        environment["SCHEDULER_REDIS_URL"] = f"redis://127.0.0.1:{redis.port}/0"
+        return environment
+
+    def cut(self, worker: WorkerProcess, *, rdb: bool = False, redis: bool = False) -> None:
+        """Let a worker's packets to these servers vanish, until ``mend``."""
+        to_rdb, to_redis = self._lines[worker.number]
+        for line, wanted in ((to_rdb, rdb), (to_redis, redis)):
+            if wanted:
+                line.cut()
+
+    def mend_lines(self) -> None:
+        """All lines work again."""
+        for line in (line for pair in self._lines.values() for line in pair):
+            line.mend()
+
+    def stop(self, *, grace_seconds: float = 60.0) -> None:
+        """Also closes the lines."""
+        self.mend_lines()
+        super().stop(grace_seconds=grace_seconds)
+        for line in (line for pair in self._lines.values() for line in pair):
+            line.close()
 
     def define(self, jobs: Iterable[Mapping[str, Any]]) -> None:
         """Load definitions (see ``job``)."""
@@ -84,6 +118,7 @@ class Cluster(DemoCluster):
 
     def mend(self) -> None:
         """Start what was killed, and wait until all are live and the roles are filled."""
+        self.mend_lines()
         for worker in self.workers:
             worker.resume()
             if not worker.running:

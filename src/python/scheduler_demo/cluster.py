@@ -147,19 +147,21 @@ class DemoCluster:
     def start_workers(self) -> None:
         """Start the workers side by side; returns when all have joined and one leads."""
         evidence.forget(self.layout.evidence)
-        self.workers = [self._make_worker(number + 1) for number in range(self.worker_count)]
+        self.workers = [self.make_worker(number + 1) for number in range(self.worker_count)]
         for worker in self.workers:
             worker.start()
         if self.workers:
             self._await("joined the cluster", self._all_joined)
 
-    def _make_worker(self, number: int) -> WorkerProcess:
-        environment = {
-            **self.environment,
-            "SCHEDULER_SPOOL_DIR": str(self.layout.spool(number)),
-        }
+    def make_worker(self, number: int) -> WorkerProcess:
+        """The worker of this number, not started."""
+        environment = self.worker_environment(number)
         log_path = self.layout.logs / f"worker-{number}.log"
         return WorkerProcess(number, environment, log_path, self._worker_options)
+
+    def worker_environment(self, number: int) -> dict[str, str]:
+        """What the worker of this number finds in its environment."""
+        return {**self.environment, "SCHEDULER_SPOOL_DIR": str(self.layout.spool(number))}
 
     def _all_joined(self) -> bool:
         pids = {lease.pid for lease in self.ledger.leases("LIVE")}
