@@ -53,7 +53,8 @@ class RunProcess:
 class ForkServer:
     """One fork server and its launcher, with the runs they guard.
 
-    ``tell`` hands events to the worker's line (which runs a lost server had, the worker knows). Killing takes up to ``kill_seconds``.
+    ``tell`` hands events to the worker's line (which runs a lost server had, the worker knows).
+    Killing takes up to ``kill_seconds``.
     """
 
     _pids = count(1000)

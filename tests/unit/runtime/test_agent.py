@@ -1,6 +1,7 @@
 """The worker's hands: claim before start, report after end, nothing lost in between."""
 
 import signal
+from dataclasses import replace
 from uuid import uuid4
 
 import pytest
@@ -41,6 +42,13 @@ def test_an_order_handed_over_ahead_starts_at_its_time_and_not_before(worker):
     assert worker.host.launched == []
     worker.tick(0.2)
     assert [spec.run_id for spec in worker.host.launched] == [later.run_id]
+
+
+def test_the_command_of_an_order_is_loaded_ahead_unless_a_new_interpreter_shall(worker):
+    worker.offer(order(start_in=5.0))
+    assert worker.host.warmed == ["noop"]
+    worker.offer(replace(order(start_in=5.0), isolation="exec", command="cold"))
+    assert worker.host.warmed == ["noop"]
 
 
 def test_the_same_order_twice_starts_one_process(worker):

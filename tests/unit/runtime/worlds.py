@@ -54,6 +54,10 @@ class FakeHost:
         self.canceled: list[UUID] = []
         self.deadlines: list[float] = []
         self.alive: set[UUID] = set()
+        self.warmed: list[str] = []
+
+    def warm(self, commands: Sequence[str]) -> None:
+        self.warmed.extend(commands)
 
     def launch(self, specs: Sequence[LaunchSpec]) -> None:
         self.launched.extend(specs)

@@ -96,7 +96,7 @@ class CommandCatalog:
             # A connection opened by an import must not be shared by forks.
             connections.close_all()
             # What was imported stays: kept from the collector, its pages stay shared with forks.
-            gc.collect()
+            # No collection before: it would take longer than the import, and a run may wait.
             gc.freeze()
             if threading.active_count() > threads:
                 # Forks have no such thread; whoever waits for it there waits for ever.

@@ -37,6 +37,9 @@ RESPAWN_FIRST_SECONDS, RESPAWN_MAX_SECONDS = 0.2, 30.0
 STUCK_SECONDS = 90.0
 """Well above what the import of one command may take: the fork server is silent meanwhile."""
 
+WARM_LIMIT = 1000
+"""Names kept warm at most: they may come from anybody's definitions."""
+
 HEALTHY_SECONDS = 10.0
 """A fork server that was ready for so long is replaced without a pause."""
 
@@ -162,6 +165,7 @@ class ProcessHost:
         """
         with self._sending:
             fresh = [name for name in dict.fromkeys(commands) if name not in self._warm]
+            fresh = fresh[: WARM_LIMIT - len(self._warm)]
             self._warm.extend(fresh)
             if fresh and self._ready:
                 self._tell_server(["warm", fresh])

@@ -1,5 +1,6 @@
 """``ports.Journal`` on this worker's disk: claims and results of the last ten minutes."""
 
+import time
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from datetime import datetime
@@ -22,6 +23,7 @@ class RunJournal:
         """Raises RecordsBusy or RecordsNotWritable. The folder is the journals' own."""
         self.worker_id = worker_id
         self._journal = Journal(folder, worker_id, KEEP_SECONDS)
+        self._path = Path(folder) / f"{worker_id}{JOURNAL_SUFFIX}"
 
     @classmethod
     def abandoned_in(cls, folder: str | Path, known: Sequence[str]) -> list["RunJournal"]:
@@ -49,10 +51,10 @@ class RunJournal:
     def results(self, since: float) -> list[RunResult]:
         return [result_from_row(row) for row in self._rows(_FINISH, since)]
 
-    def newest_at(self) -> float | None:
-        """When the last entry was written; None without any."""
-        entries = self._journal.entries_since(0.0)
-        return entries[-1].at if entries else None
+    def is_old(self) -> bool:
+        """Whether all of it is older than what is kept: nothing of it is to be replayed. By the
+        wall clock, for the machine may have been started anew."""
+        return time.time() - self._path.stat().st_mtime > KEEP_SECONDS
 
     def close(self) -> None:
         self._journal.close()

@@ -17,6 +17,10 @@ class ProcessHost(Protocol):
 
     def launch(self, specs: Sequence[LaunchSpec]) -> None: ...
 
+    def warm(self, commands: Sequence[str]) -> None:
+        """Load management commands that will be launched soon, when there is nothing else to
+        do. Unknown names are ignored here: their launch tells."""
+
     def cancel(self, runs: Sequence[UUID]) -> None: ...
 
     def set_deadline(self, boottime: float) -> None: ...

@@ -91,6 +91,8 @@ class Agent:
             elif order.run_id not in self._claimed:
                 at = now + order.start_in_seconds
                 self._orders.put(Handled(order, self._new_token(), at))
+        # The import of a command takes longer than all else between due and started.
+        self._host.warm([order.command for order in orders if order.isolation != "exec"])
         self._wake.set()
         return refused
 
