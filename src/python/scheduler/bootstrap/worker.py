@@ -17,7 +17,7 @@ import scheduler
 from scheduler.bootstrap.checks import require_certificates, require_database, require_redis
 from scheduler.bootstrap.feeds import plugin_feeds
 from scheduler.bootstrap.runlogs import RunLogs
-from scheduler.bootstrap.salvage import Salvager
+from scheduler.bootstrap.salvage import JournalSalvager, Salvage, Salvager
 from scheduler.bootstrap.settings import SettingsInForce
 from scheduler.coordination.bell import RedisBell
 from scheduler.coordination.locks import RedisLeaderLock
@@ -134,13 +134,14 @@ class WorkerProcess:
         port = server.start(core.grpc_host, _ports(core, grpc_port))
         undo.callback(server.stop, 1.0)
         parts.member.listens_on(_address(core.grpc_host, port))
-        salvager = Salvager(
-            undo.enter_context(SqlWorkerStore(database, declared_transitions=told)),
-            Path(core.spool_dir),
-            facts.worker_id,
+        salvage_store = undo.enter_context(SqlWorkerStore(database, declared_transitions=told))
+        salvage = Salvage(
+            JournalSalvager(salvage_store, journals, facts.worker_id),
+            Salvager(salvage_store, Path(core.spool_dir), facts.worker_id),
+            lambda: parts.member.timeline if parts.member.joined else None,
         )
         loops = [
-            Loop("salvage", salvager.tick, clock),
+            Loop("salvage", salvage.tick, clock),
             *plugin_feeds(settings.plugins, parts, database, undo),
         ]
         return Worker(parts, lambda _: loops)

@@ -1,0 +1,98 @@
+"""The journal of claims and results: what goes in comes out, for ten minutes, whatever the disk."""
+
+import os
+import time
+from datetime import UTC, datetime
+from uuid import uuid4
+
+import pytest
+
+from scheduler.domain.values import Claim, Reason, ResourceUse, RunResult, RunState
+from scheduler.execution import records
+from scheduler.execution.journal import KEEP_SECONDS, RunJournal
+from scheduler.execution.records import RecordsNotWritable
+
+
+def claim_at(at: float) -> Claim:
+    return Claim(
+        run_id=uuid4(),
+        definition_id=3,
+        slot_key="m:1",
+        attempt=2,
+        orphan_count=1,
+        scheduled_for=datetime(2026, 11, 23, 6, 0, 0, 250, tzinfo=UTC),
+        assign_seq=(41 << 32) | 7,
+        claim_token=uuid4(),
+        worker_id="w-1",
+        args={"days": [1, 2], "name": "日報"},
+        at=at,
+    )
+
+
+def a_result() -> RunResult:
+    use = ResourceUse(1.5, 0.5, 1000, None, 7)
+    return RunResult(uuid4(), uuid4(), RunState.FAILED, Reason.EXIT_CODE, 3, "no", 10.0, use)
+
+
+def test_what_goes_in_comes_out_in_the_next_process_too(tmp_path):
+    claims, results = [claim_at(100.0), claim_at(100.0)], [a_result()]
+    journal = RunJournal(tmp_path, "w-1")
+    journal.claimed(claims)
+    journal.finished(results, 101.0)
+    journal.close()
+    again = RunJournal(tmp_path, "w-1")
+    assert again.claims(0.0) == claims
+    assert again.results(0.0) == results
+    assert again.claims(100.5) == []
+    again.close()
+
+
+def test_no_claim_writes_nothing(tmp_path):
+    journal = RunJournal(tmp_path, "w-1")
+    journal.claimed([])
+    assert journal.claims(0.0) == []
+    journal.close()
+
+
+def test_what_is_older_than_ten_minutes_is_forgotten(tmp_path):
+    journal = RunJournal(tmp_path, "w-1")
+    journal.claimed([claim_at(0.0)])
+    journal.claimed([new := claim_at(KEEP_SECONDS + 1.0)])
+    assert journal.claims(0.0) == [new]
+    journal.close()
+
+
+def test_a_full_disk_is_said_and_the_memory_keeps_what_it_refused(tmp_path, monkeypatch):
+    journal = RunJournal(tmp_path, "w-1")
+
+    def full(fd, data):
+        raise OSError(28, "No space left on device")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(records, "_write_all", full)
+        with pytest.raises(RecordsNotWritable):
+            journal.claimed([kept := claim_at(1.0)])
+    assert journal.claims(0.0) == [kept]
+    journal.close()
+
+
+def test_only_the_journals_of_the_dead_are_abandoned(tmp_path):
+    mine, living = RunJournal(tmp_path, "w-me"), RunJournal(tmp_path, "w-living")
+    dead = RunJournal(tmp_path, "w-dead")
+    dead.close()
+    found = RunJournal.abandoned_in(tmp_path, ["w-me"])
+    assert [journal.worker_id for journal in found] == ["w-dead"]
+    assert RunJournal.abandoned_in(tmp_path, []) == []
+    for journal in (mine, living, *found):
+        journal.remove()
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_journal_that_nobody_wrote_to_for_ten_minutes_is_old(tmp_path):
+    journal = RunJournal(tmp_path, "w-1")
+    journal.claimed([claim_at(1.0)])
+    assert not journal.is_old()
+    past = time.time() - KEEP_SECONDS - 1.0
+    os.utime(tmp_path / "w-1.journal", (past, past))
+    assert journal.is_old()
+    journal.close()
