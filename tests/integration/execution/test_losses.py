@@ -194,9 +194,18 @@ def test_stopped_workers_runs_are_dead_at_the_end_of_its_lease(make_worker):
     assert (timed_out, canceled, lease_lost) == (False, False, True)
 
 
-def test_project_that_cannot_be_loaded_is_said_and_its_runs_are_not_started(make_jobs, monkeypatch):
+@pytest.fixture
+def fault(monkeypatch, tmp_path):
+    """While this file is there, the project cannot be loaded."""
     broken = "tests.integration.execution_app.broken_settings"
+    file = tmp_path / "fault"
+    file.write_text("")
     monkeypatch.setenv("DJANGO_SETTINGS_MODULE", broken)
+    monkeypatch.setenv("EXECUTION_APP_FAULT", str(file))
+    return file
+
+
+def test_project_that_cannot_be_loaded_is_said_and_its_runs_are_not_started(make_jobs, fault):
     jobs = make_jobs()
     early = jobs.launch("noop")
     with pytest.raises(ForkServerNotReady, match="No module named 'no_such_app'"):
@@ -205,3 +214,12 @@ def test_project_that_cannot_be_loaded_is_said_and_its_runs_are_not_started(make
     late, _ = jobs.run("noop")
     assert isinstance(late, ProcessNotStarted)
     assert not jobs.host.ready
+
+
+def test_corrected_project_is_loaded_without_a_restart(make_jobs, fault):
+    jobs = make_jobs()
+    with pytest.raises(ForkServerNotReady):
+        jobs.host.wait_ready(PATIENCE_SECONDS)
+    fault.unlink()
+    eventually(lambda: jobs.host.events(0.05) or jobs.host.ready, "the project is loaded")
+    assert jobs.run("noop")[0].exit_code == 0
