@@ -27,19 +27,16 @@ class TestWaiting:
         rows = world.leader.waiting(T0 + timedelta(minutes=1), 10)
         assert [row.run_id for row in rows] == [urgent, first, second]
         assert rows[0].job_name == "high"
-        assert world.leader.agenda().next_due_at == T0
 
     def test_leaves_out_what_is_due_later_and_what_is_assigned(self, world: World):
         now, later = world.plan(world.define(), 2)
         assert [row.run_id for row in world.leader.waiting(T0, 10)] == [now]
         world.assign([now])
         assert world.leader.waiting(T0, 10) == []
-        assert world.leader.agenda().next_due_at == T0 + timedelta(seconds=1)
         assert later in world.states()
 
     def test_nothing_waits_in_an_empty_cluster(self, world: World):
         assert world.leader.waiting(T0, 10) == []
-        assert world.leader.agenda().next_due_at is None
 
     def test_keeps_why_a_run_waits_and_forgets_it_when_assigned(self, world: World, run):
         world.leader.wait(world.fence, [(run, Reason.WAIT_CAPACITY, "10 of 10 busy")])

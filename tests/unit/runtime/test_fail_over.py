@@ -18,7 +18,7 @@ from scheduler.domain.values import (
     RunState,
     WorkerView,
 )
-from scheduler.ports import MyRow
+from scheduler.ports import Agenda, MyRow
 from scheduler.runtime.assigner import Assigner
 from scheduler.runtime.config import RuntimeConfig
 from scheduler.runtime.engine import Engine
@@ -266,6 +266,9 @@ class Recorder:
     def expect_timeline(self, timeline: int) -> None:
         self.expected.append(timeline)
 
+    def agenda(self) -> Agenda:
+        return Agenda(retries=False, requests=False, cancels=False, next_fire_at=None)
+
     def waiting(self, until: Any, limit: int) -> list[Any]:
         return [SimpleNamespace(run_id="run-1", reason=self.reason)]
 
@@ -276,7 +279,7 @@ class Recorder:
         self.called.append("assign")
         return 60.0
 
-    def _plan(self, term: Term) -> float:
+    def _plan(self, term: Term, agenda: Agenda) -> float:
         self.called.append("plan")
         return 60.0
 

@@ -83,9 +83,6 @@ class Agenda:
     next_fire_at: datetime | None
     """The earliest ``next_fire_at`` of all definitions: when the planner next has work."""
 
-    next_due_at: datetime | None
-    """The earliest ``due_at`` of a PENDING run."""
-
 
 @dataclass(frozen=True, slots=True)
 class WaitingRow:

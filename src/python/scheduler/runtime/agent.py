@@ -42,6 +42,13 @@ log = structlog.get_logger(__name__)
 RETRY_SECONDS = 0.5
 """Between tries while the RDB is away."""
 
+PACE_SECONDS = 0.1
+"""While runs end one after another, their results, and the claims of what waits for their places,
+are written at most so often. One that ends alone, or comes due, never waits."""
+
+HOLD_SECONDS = 0.5
+"""So long an order that was handed over when due waits for a place here, then it is given back."""
+
 
 class Agent:
     """Executes the orders of one worker.
@@ -76,6 +83,7 @@ class Agent:
         self._claimed: dict[UUID, Handled] = {}
         self._results: list[RunResult] = []
         self._retry_at = 0.0
+        self._reported_at = self._claimed_at = 0.0
         self._entropy_at = 0.0
         self._spooled = bool(spool.pending())
 
@@ -173,12 +181,13 @@ class Agent:
         )
 
     def _next_wake(self, now: float) -> float:
+        report_at = self._reported_at + PACE_SECONDS if self._results else self._entropy_at
         due_at = self._orders.next_at()
         if due_at is None:
-            return self._entropy_at
+            return min(report_at, self._entropy_at)
         if not self._may_start(now):
             due_at = max(due_at, now + RETRY_SECONDS)
-        return min(due_at, self._entropy_at)
+        return min(due_at, report_at, self._entropy_at)
 
     # ---------------------------------------------------------------------------------- ends
 
@@ -221,9 +230,13 @@ class Agent:
     def _report(self, now: float) -> None:
         if self._spooled:
             self._replay_spool(now)
-        if self._results:
+        if self._results and not self._more_end_soon(now):
             self._write(self._results, now)
-            self._results = []
+            self._results, self._reported_at = [], now
+
+    def _more_end_soon(self, now: float) -> bool:
+        few = len(self._results) < self._member.facts.capacity
+        return bool(self._claimed) and few and now < self._reported_at + PACE_SECONDS
 
     def _write(self, results: Sequence[RunResult], now: float) -> None:
         changed = set(self._store.finish(self._member.worker_id, results))
@@ -276,13 +289,10 @@ class Agent:
         worker_id = self._member.worker_id
         if not self._may_start(now):
             return
-        due = self._orders.take_due(now, self._config().batch_size)
-        room = max(0, self._member.facts.capacity - len(self._claimed))
-        due, beyond = due[:room], due[room:]
-        if beyond:
-            self._give_back(beyond)
+        due = self._place(self._orders.take_due(now, self._config().batch_size), now)
         if not due:
             return
+        self._claimed_at = now
         claims = [(item.order.run_id, item.order.assign_seq, item.token) for item in due]
         try:
             won = set(self._store.claim(worker_id, claims, hold_seq=self._member.hold_seq))
@@ -297,6 +307,28 @@ class Agent:
         mine = [item for item in due if item.order.run_id in won]
         self._replayer.claimed(mine, now)
         self._launch(mine, worker_id)
+
+    def _place(self, due: Sequence[Handled], now: float) -> Sequence[Handled]:
+        """Those of ``due`` that start now. Of the others some wait for a place, some go back."""
+        room = max(0, self._member.facts.capacity - len(self._claimed))
+        placed, beyond = due[:room], due[room:]
+        # An order handed over ahead found its place taken: another worker may have one at once.
+        late = [item for item in beyond if item.ahead or now >= item.at + HOLD_SECONDS]
+        if late:
+            self._give_back(late)
+        for item in beyond:
+            if item not in late:
+                self._orders.hold(item, item.at + HOLD_SECONDS)
+        if placed and self._more_places_soon(placed, room, now):
+            for item in placed:
+                self._orders.hold(item, self._claimed_at + PACE_SECONDS)
+            return []
+        return placed
+
+    def _more_places_soon(self, placed: Sequence[Handled], room: int, now: float) -> bool:
+        waited = all(item.held_until is not None for item in placed)
+        few = 2 * room < self._member.facts.capacity
+        return waited and few and now < self._claimed_at + PACE_SECONDS
 
     def _give_back_all(self) -> None:
         items = self._orders.take_all()

@@ -1,5 +1,6 @@
 """Carries out ``domain.assignment``: reads what waits, decides, writes, dispatches."""
 
+from collections import Counter
 from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 from uuid import UUID
@@ -17,11 +18,15 @@ log = structlog.get_logger(__name__)
 
 IDLE_SECONDS = 60.0
 
-MANY, SPARE_ROWS = 200, 32
+MANY, SPARE_PLACES = 200, 3
 LOOK_PAUSES, LONGEST_PAUSE_SECONDS = 4.0, 1.0
 """After a look at MANY waiting runs, so many times as long as it took pass before the next: looks
 at all take at most a fifth of the leader's time. In between runs that need nothing but a place
 get theirs."""
+
+ENDS_AHEAD = 2
+"""While much waits, each worker is given so many times as many runs beyond its free places as have
+ended there since the last tick: their places get free before the next."""
 
 
 class Assigner:
@@ -39,21 +44,24 @@ class Assigner:
         self._store, self._dispatcher, self._refuses = store, dispatcher, refuses
         self._clock, self._config = clock, config
         self._look_at_all_at = 0.0
+        self._given: dict[UUID, str] = {}
+
+    @property
+    def much_waits(self) -> bool:
+        """Whether the last look at all that waits found MANY runs."""
+        return self._clock.boottime() < self._look_at_all_at
 
     def tick(self, term: Term, workers: Sequence[WorkerView], *, paused: bool) -> float:
         """Returns the seconds until a waiting run comes due. Raises StaleEpoch,
         DatabaseUnavailable."""
-        began, now, agenda = self._clock.boottime(), self._clock.now(), self._store.agenda()
-        if agenda.cancels:
-            self._cancel_waiting(term)
-        horizon = now + timedelta(seconds=self._config().assign_ahead_seconds)
-        if agenda.next_due_at is None:
+        began, now = self._clock.boottime(), self._clock.now()
+        rows = self._waiting(now, began, workers)
+        if not rows:
             return IDLE_SECONDS
-        if agenda.next_due_at > horizon:
-            return (agenda.next_due_at - horizon).total_seconds()
         active = self._store.active()
-        rows = self._waiting(horizon, began, active, workers)
-        answer = self._decide(term, rows, active, workers, now, paused=paused)
+        begun = self._begun(rows, active, now, spare=began < self._look_at_all_at)
+        answer = self._decide(term, rows, active, begun, workers, now, paused=paused)
+        self._given.update(answer.assigned)
         self._write(term, rows, answer)
         self._dispatch(self._assign(term, answer.assigned), workers)
         if began >= self._look_at_all_at and len(rows) > MANY:
@@ -64,24 +72,35 @@ class Assigner:
         due_in = (min(later) - now).total_seconds() if later else IDLE_SECONDS
         return min(due_in, max(0.0, self._look_at_all_at - self._clock.boottime()) or IDLE_SECONDS)
 
-    def _cancel_waiting(self, term: Term) -> None:
+    def _begun(
+        self, rows: Sequence[WaitingRow], active: Sequence[ActiveRow], now: datetime, *, spare: bool
+    ) -> list[ActiveRow]:
+        """The runs that take places. Those handed out before they are due take no place of what is
+        due now; with ``spare``, nor do as many as will end before the next tick."""
+        given, self._given = self._given, {row.run_id: row.worker_id for row in active}
+        begun = [row for row in active if row.state is RunState.RUNNING or row.due_at <= now]
+        if not spare:
+            return begun
+        back = {row.run_id for row in rows}
+        ended = Counter(w for run, w in given.items() if run not in self._given and run not in back)
+        soon = Counter({worker_id: ENDS_AHEAD * count for worker_id, count in ended.items()})
+        return [row for row in begun if not _counted_down(soon, row.worker_id)]
+
+    def cancel(self, term: Term) -> None:
+        """End what is to be canceled and is not claimed. Raises StaleEpoch, DatabaseUnavailable."""
         for run_id in self._store.cancel_waiting(term.fence):
             log.info("run_finished", run_id=str(run_id), state="CANCELED", epoch=term.epoch)
 
     def _waiting(
-        self,
-        horizon: datetime,
-        now: float,
-        active: Sequence[ActiveRow],
-        workers: Sequence[WorkerView],
+        self, now: datetime, began: float, workers: Sequence[WorkerView]
     ) -> list[WaitingRow]:
-        """All that waits. Where that was much a moment ago, only as much as the free places take:
-        each end of a run would else cost as much as all that waits."""
-        if now >= self._look_at_all_at:
+        """All that waits. Where that was much a moment ago, only as much as the places take: each
+        end of a run would else cost as much as all that waits."""
+        horizon = now + timedelta(seconds=self._config().assign_ahead_seconds)
+        if began >= self._look_at_all_at:
             return self._store.waiting(horizon, self._config().waiting_limit)
         places = sum(worker.facts.capacity for worker in workers)
-        limit = SPARE_ROWS + 2 * max(0, places - len(active))
-        return self._store.waiting(horizon, limit, for_a_place_only=True)
+        return self._store.waiting(horizon, SPARE_PLACES * places, for_a_place_only=True)
 
     def hold(self, term: Term, awaited: Sequence[str]) -> None:
         """Nothing is handed out: what waits says that the cluster awaits the replay of workers.
@@ -95,6 +114,7 @@ class Assigner:
         term: Term,
         rows: Sequence[WaitingRow],
         active: Sequence[ActiveRow],
+        begun: Sequence[ActiveRow],
         workers: Sequence[WorkerView],
         now: datetime,
         *,
@@ -102,8 +122,6 @@ class Assigner:
     ) -> Assignments:
         leader = term.command.leader_worker_id
         refusing = {w.facts.worker_id for w in workers if self._refuses(w.facts.worker_id)}
-        # Runs handed out before they are due take no place of what is due now.
-        begun = [row for row in active if row.state is RunState.RUNNING or row.due_at <= now]
         later = [row for row in active if row.state is RunState.ASSIGNED and row.due_at > now]
         return assign(
             rows,
@@ -160,3 +178,11 @@ class Assigner:
             batches.setdefault(worker_id, []).append(order)
         for worker_id, batch in batches.items():
             self._dispatcher.start(worker_id, addresses[worker_id], batch)
+
+
+def _counted_down(counter: Counter[str], key: str) -> bool:
+    """Take one of ``key`` from the counter, where there is one."""
+    if counter[key] <= 0:
+        return False
+    counter[key] -= 1
+    return True

@@ -23,6 +23,8 @@ log = structlog.get_logger(__name__)
 
 SURVEY_SECONDS = 1.0
 HOLD_SECONDS = 0.2
+PAUSE_SECONDS = 0.1
+"""Between ticks while much waits: what ends meanwhile is one batch."""
 
 
 @dataclass
@@ -45,6 +47,7 @@ class Engine:
     changed: Callable[[Term | None], None]
     _workers: list[WorkerView] = field(default_factory=list)
     _survey_at: float = 0.0
+    _paused_until: float = 0.0
     _awaited: tuple[str, ...] | None = None
 
     def establish(self, term: Term, gone: str | None) -> None:
@@ -52,7 +55,7 @@ class Engine:
         self.dispatcher.establish(term)
         self.planner.establish()
         self.reaper.establish()
-        self._survey_at, self._awaited = 0.0, None
+        self._survey_at, self._paused_until, self._awaited = 0.0, 0.0, None
         self.changed(term)
 
     def revoke(self) -> None:
@@ -62,6 +65,8 @@ class Engine:
 
     def tick(self, term: Term, view: ClusterView, now: float) -> float:
         """Returns when the next tick is due (sooner when the bell rings)."""
+        if now < min(self._paused_until, self._survey_at):
+            return min(self._paused_until, self._survey_at)
         for guarded in (self.leases, self.store):
             guarded.expect_timeline(view.timeline)
         if now >= self._survey_at:
@@ -71,9 +76,13 @@ class Engine:
             self.assigner.hold(term, self._awaited or ())
             self.reaper.tick(term, now, self._workers, sweep=False)
             return now + HOLD_SECONDS
-        planned = self.planner.tick(term)
+        agenda = self.store.agenda()
+        planned = self.planner.tick(term, agenda)
+        if agenda.cancels:
+            self.assigner.cancel(term)
         assigned = self.assigner.tick(term, self._workers, paused=view.paused)
         reaped = self.reaper.tick(term, now, self._workers, sweep=True)
+        self._paused_until = now + PAUSE_SECONDS if self.assigner.much_waits else 0.0
         return min(self._survey_at, now + planned, now + assigned, reaped)
 
     def _holds(self, term: Term, view: ClusterView, now: float) -> bool:

@@ -11,14 +11,20 @@ class Handled:
     """An order from its receipt until its result is on its way; ``at`` is its start (boottime).
 
     ``token`` is made once: a claim whose answer was lost is asked again under the same token,
-    and the RDB knows it.
+    and the RDB knows it. ``held_until`` is set once it is due and waits for a place.
     """
 
-    __slots__ = ("at", "log_ref", "order", "token")
+    __slots__ = ("at", "held_until", "log_ref", "order", "token")
 
     def __init__(self, order: StartOrder, token: UUID, at: float) -> None:
         self.order, self.token, self.at = order, token, at
+        self.held_until: float | None = None
         self.log_ref = ""
+
+    @property
+    def ahead(self) -> bool:
+        """Whether it was handed over before it was due."""
+        return self.order.start_in_seconds > 0
 
 
 class OrderBook:
@@ -53,8 +59,14 @@ class OrderBook:
     def put_back(self, items: Sequence[Handled], at: float) -> None:
         """Have taken orders start later, at ``at``."""
         for item in items:
-            item.at = at
+            item.at, item.held_until = at, None
             self.put(item)
+
+    def hold(self, item: Handled, until: float) -> None:
+        """Keep a taken order that is due; it is taken again whenever there is a look at what is
+        due, and is a reason for one at ``until``."""
+        item.held_until = until
+        self.put(item)
 
     def take_all(self) -> list[Handled]:
         with self._lock:
@@ -67,6 +79,10 @@ class OrderBook:
                 self._held.pop(run_id, None)
 
     def next_at(self) -> float | None:
-        """When the next order starts (boottime)."""
+        """When the next order starts, or has waited long enough (boottime)."""
         with self._lock:
-            return min((item.at for item in self._held.values()), default=None)
+            times = [
+                item.at if item.held_until is None else item.held_until
+                for item in self._held.values()
+            ]
+        return min(times, default=None)

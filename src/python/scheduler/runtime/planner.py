@@ -14,7 +14,15 @@ from scheduler.domain.errors import SchedulerError
 from scheduler.domain.planning import DefinitionPlan, MisfirePolicy, PlannableDefinition, plan
 from scheduler.domain.schedules import Schedule, Window, parse_schedule
 from scheduler.domain.values import RunState
-from scheduler.ports import Clock, CursorMove, DefinitionRow, LeaderStore, NewRun, RequestRow
+from scheduler.ports import (
+    Agenda,
+    Clock,
+    CursorMove,
+    DefinitionRow,
+    LeaderStore,
+    NewRun,
+    RequestRow,
+)
 from scheduler.runtime.config import RuntimeConfig
 from scheduler.runtime.member import Term
 
@@ -42,12 +50,13 @@ class Planner:
         """A term began: what an earlier one remembered may be old."""
         self._schedules.clear()
 
-    def tick(self, term: Term) -> float:
+    def tick(self, term: Term, agenda: Agenda) -> float:
         """Plans all that is due up to the horizon; returns the seconds until there is more.
+        ``agenda`` says what there is to do.
 
         Raises StaleEpoch, DatabaseUnavailable.
         """
-        batch, agenda = self._config().batch_size, self._store.agenda()
+        batch = self._config().batch_size
         if agenda.retries:
             self._store.spawn_retries(term.fence, batch)
         if agenda.requests and self._take_requests(term, batch) == batch:

@@ -36,9 +36,7 @@ AGENDA = Statement(f"""
            EXISTS (SELECT 1 FROM scheduler_run_request AS q WHERE q.handled_at IS NULL),
            EXISTS (SELECT 1 FROM scheduler_job_run AS r WHERE {TO_CANCEL}),
            (SELECT min(d.next_fire_at) FROM scheduler_job_definition AS d
-            WHERE d.next_fire_at IS NOT NULL),
-           (SELECT r.due_at FROM scheduler_job_run AS r
-            WHERE r.finished_at IS NULL AND r.state = 'PENDING' ORDER BY r.due_at LIMIT 1)
+            WHERE d.next_fire_at IS NOT NULL)
 """)
 UNHANDLED = Statement("""
     SELECT q.id, q.definition_id, q.slot_key, q.scheduled_for, q.args::text
@@ -86,13 +84,12 @@ class LeaderReads(Closing):
     """The reading half of ``ports.LeaderStore``."""
 
     def agenda(self) -> Agenda:
-        retries, requests, cancels, fire_at, due_at = self._session.run(AGENDA)[0]
+        retries, requests, cancels, fire_at = self._session.run(AGENDA)[0]
         return Agenda(
             retries=bool(retries),
             requests=bool(requests),
             cancels=bool(cancels),
             next_fire_at=maybe_time(fire_at),
-            next_due_at=maybe_time(due_at),
         )
 
     def due_definitions(self, until: datetime, limit: int) -> list[DefinitionRow]:
