@@ -200,6 +200,24 @@ class Cluster(DemoCluster):
         what = f"{number} starts after epoch {epoch_after}"
         self.wait_until(lambda: starts() >= wanted, what, seconds)
 
+    def wait_for_work(self) -> tuple[WorkerProcess, Run]:
+        """A run of the job ``work`` that is under way, and the worker (not the leader) that has
+        it. Which worker that is, the assigner decides."""
+        leader = self.the_leader().number
+        followers = [worker for worker in self.workers if worker.number != leader]
+
+        def found() -> list[tuple[WorkerProcess, Run]]:
+            return [(worker, run) for worker in followers for run in self._work_on(worker)]
+
+        self.wait_until(lambda: bool(found()), "work on a follower")
+        return found()[-1]
+
+    def _work_on(self, worker: WorkerProcess) -> list[Run]:
+        begun = {mark.run_id for mark in self.marks("start", job="work")}
+        name = self.worker_id(worker)
+        mine = [run for run in self.runs("work") if run.worker_id == name]
+        return [run for run in mine if run.state == "RUNNING" and str(run.id) in begun]
+
     def wait_for_new_leader(self, epoch: int, seconds: float = 20.0) -> WorkerProcess:
         """Wait until a living worker leads under a later epoch."""
         self.wait_until(

@@ -4,30 +4,9 @@ import psutil
 import pytest
 
 from scheduler_demo.ledger import Run
-from scheduler_demo.workers import WorkerProcess
 from tests.e2e.cluster import LEASE_AND_MARGIN_SECONDS, Cluster
 
 pytestmark = [pytest.mark.postgres, pytest.mark.valkey, pytest.mark.slow]
-
-
-def running_on(cluster: Cluster, worker: WorkerProcess) -> list[Run]:
-    """Runs of ``work`` whose process has begun on a worker."""
-    begun = {mark.run_id for mark in cluster.marks("start", job="work")}
-    lease = cluster.lease_of(worker)
-    return [
-        run
-        for run in cluster.runs("work")
-        if run.state == "RUNNING"
-        and lease is not None
-        and run.worker_id == lease.worker_id
-        and str(run.id) in begun
-    ]
-
-
-def wait_for_work(cluster: Cluster, worker: WorkerProcess) -> Run:
-    """A run that is under way on the worker."""
-    cluster.wait_until(lambda: bool(running_on(cluster, worker)), f"work on {worker.node_id}")
-    return running_on(cluster, worker)[0]
 
 
 def later_attempt_succeeded(cluster: Cluster, run: Run) -> bool:
@@ -60,8 +39,7 @@ def test_a_killed_subleader_is_replaced_and_the_leader_stays(cluster):
 
 
 def test_runs_of_a_killed_worker_are_orphaned_and_tried_again(cluster):
-    worker, epoch = cluster.a_follower(), cluster.epoch
-    run = wait_for_work(cluster, worker)
+    epoch, (worker, run) = cluster.epoch, cluster.wait_for_work()
     worker.kill()
     cluster.wait_until(
         lambda: state_of(cluster, run) == "ORPHANED",
@@ -74,8 +52,7 @@ def test_runs_of_a_killed_worker_are_orphaned_and_tried_again(cluster):
 
 
 def test_no_process_of_a_killed_worker_lives_on(cluster):
-    worker = cluster.a_follower()
-    wait_for_work(cluster, worker)
+    worker, _run = cluster.wait_for_work()
     family = psutil.Process(worker.pid).children(recursive=True)
     assert family
     worker.kill()
@@ -85,8 +62,7 @@ def test_no_process_of_a_killed_worker_lives_on(cluster):
 
 
 def test_a_killed_fork_server_is_replaced_and_its_runs_tried_again(cluster):
-    worker = cluster.a_follower()
-    run = wait_for_work(cluster, worker)
+    worker, run = cluster.wait_for_work()
     cluster.fork_server_of(worker).kill()
     cluster.wait_until(lambda: later_attempt_succeeded(cluster, run), "a later attempt")
     old = {row.id for row in cluster.runs() if row.started_at is not None}
@@ -114,8 +90,7 @@ def test_a_stopped_leader_is_succeeded_and_writes_nothing_when_it_wakes(cluster)
 
 
 def test_a_stopped_worker_loses_its_runs_in_time_and_comes_back_under_a_new_name(cluster):
-    worker = cluster.a_follower()
-    run = wait_for_work(cluster, worker)
+    worker, run = cluster.wait_for_work()
     worker.suspend()
     cluster.wait_until(
         lambda: later_attempt_succeeded(cluster, run),

@@ -15,8 +15,7 @@ def under_way_on(cluster, worker):
 
 
 def test_a_terminated_worker_finishes_its_runs_and_leaves(cluster):
-    worker, epoch = cluster.a_follower(), cluster.epoch
-    cluster.wait_until(lambda: bool(under_way_on(cluster, worker)), "work on the worker")
+    epoch, (worker, _run) = cluster.epoch, cluster.wait_for_work()
     run_ids = {run.id for run in under_way_on(cluster, worker)}
     lease = cluster.lease_of(worker)
     worker.terminate()
@@ -42,9 +41,7 @@ def test_a_terminated_leader_hands_over_at_once(cluster):
 
 
 def test_a_worker_terminated_twice_does_not_wait_and_its_runs_are_tried_again(cluster):
-    worker = cluster.a_follower()
-    cluster.wait_until(lambda: bool(under_way_on(cluster, worker)), "work on the worker")
-    run = under_way_on(cluster, worker)[0]
+    worker, run = cluster.wait_for_work()
     worker.terminate()
     time.sleep(0.3)
     worker.terminate()
