@@ -36,6 +36,7 @@ from scheduler.runtime.config import RuntimeConfig
 from scheduler.runtime.member import Member
 from scheduler.runtime.orders import Handled, OrderBook
 from scheduler.runtime.replayer import Replayer
+from scheduler.runtime.starter import Starter
 
 log = structlog.get_logger(__name__)
 
@@ -74,7 +75,8 @@ class Agent:
         self._ring = ring
         self._member, self._store, self._host, self._spool = member, store, host, spool
         self._replayer = Replayer(member, store, journal, config)
-        self._config, self._prepare = config, prepare
+        self._starter = Starter(member, host, prepare, lambda event: self.happened([event]))
+        self._config = config
         self._new_token, self._random, self._wake = new_token, random, wake
         self._lock = Lock()
         self._orders = OrderBook()
@@ -120,6 +122,7 @@ class Agent:
     def abandon(self) -> None:
         """The lease is over: drop what was not claimed. What runs is being killed."""
         self._orders.take_all()
+        self._starter.end_life()
 
     def check_now(self) -> None:
         """Compare with the RDB at the next tick (the bell rang, or an order may be lost)."""
@@ -306,7 +309,9 @@ class Agent:
                 log.info("run_claim_lost", run_id=str(item.order.run_id), worker_id=worker_id)
         mine = [item for item in due if item.order.run_id in won]
         self._replayer.claimed(mine, now)
-        self._launch(mine, worker_id)
+        if not self._starter.start(mine, worker_id):
+            for item in mine:
+                self._claimed.pop(item.order.run_id, None)
 
     def _place(self, due: Sequence[Handled], now: float) -> Sequence[Handled]:
         """Those of ``due`` that start now. Of the others some wait for a place, some go back."""
@@ -341,28 +346,6 @@ class Agent:
         self._store.give_back(self._member.worker_id, rows)
         self._ring()
         log.info("orders_given_back", count=len(rows), worker_id=self._member.worker_id)
-
-    def _launch(self, items: Sequence[Handled], worker_id: str) -> None:
-        specs = []
-        for item in items:
-            order = item.order
-            try:
-                spec = self._prepare(order, worker_id)
-            except SchedulerError as error:
-                self.happened([ProcessNotStarted(order.run_id, str(error))])
-                continue
-            item.log_ref = spec.log_path
-            specs.append(spec)
-            log.info(
-                "run_claimed",
-                run_id=str(order.run_id),
-                job=order.job_name,
-                attempt=order.attempt,
-                worker_id=worker_id,
-                epoch=order.assign_seq >> 32,
-            )
-        if specs:
-            self._host.launch(specs)
 
     # -------------------------------------------------------------------------- anti-entropy
 

@@ -1,0 +1,70 @@
+"""From claims to processes, as long as the life that claimed them lasts.
+
+A claim's answer may come late: by then the worker may have given up its lease, killed what ran
+and joined again under a new id, with a new deadline at the process host. A run that was claimed
+under the old id must not start any more, for the leader will call it orphaned and have it tried
+elsewhere, trusting that nothing of that life is left.
+"""
+
+from collections.abc import Callable, Sequence
+from threading import Lock
+
+import structlog
+
+from scheduler.domain.errors import SchedulerError
+from scheduler.domain.values import LaunchSpec, ProcessNotStarted, StartOrder
+from scheduler.ports import ProcessHost
+from scheduler.runtime.member import Member
+from scheduler.runtime.orders import Handled
+
+log = structlog.get_logger(__name__)
+
+
+class Starter:
+    """``failed`` is told of each run that no process could be prepared for. Safe for threads."""
+
+    def __init__(
+        self,
+        member: Member,
+        host: ProcessHost,
+        prepare: Callable[[StartOrder, str], LaunchSpec],
+        failed: Callable[[ProcessNotStarted], None],
+    ) -> None:
+        self._member, self._host = member, host
+        self._prepare, self._failed = prepare, failed
+        self._lock = Lock()
+
+    def start(self, items: Sequence[Handled], worker_id: str) -> bool:
+        """Start what was claimed as ``worker_id``; False, and nothing, when that life is over."""
+        specs = [spec for item in items if (spec := self._spec(item, worker_id)) is not None]
+        with self._lock:
+            if not self._member.joined or self._member.worker_id != worker_id:
+                log.error("claims_of_an_ended_life", worker_id=worker_id, count=len(items))
+                return False
+            if specs:
+                self._host.launch(specs)
+        return True
+
+    def end_life(self) -> None:
+        """Returns when no start of the life that just ended is under way. The member must have
+        left before."""
+        with self._lock:
+            return
+
+    def _spec(self, item: Handled, worker_id: str) -> LaunchSpec | None:
+        order = item.order
+        try:
+            spec = self._prepare(order, worker_id)
+        except SchedulerError as error:
+            self._failed(ProcessNotStarted(order.run_id, str(error)))
+            return None
+        item.log_ref = spec.log_path
+        log.info(
+            "run_claimed",
+            run_id=str(order.run_id),
+            job=order.job_name,
+            attempt=order.attempt,
+            worker_id=worker_id,
+            epoch=order.assign_seq >> 32,
+        )
+        return spec
