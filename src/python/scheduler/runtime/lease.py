@@ -14,7 +14,7 @@ from collections.abc import Callable
 
 import structlog
 
-from scheduler.domain.errors import DatabaseUnavailable
+from scheduler.domain.errors import DatabaseUnavailable, WorkerNotFound
 from scheduler.ports import Bell, Clock, LeaseStore, ProcessHost
 from scheduler.runtime.config import RuntimeConfig
 from scheduler.runtime.member import Member
@@ -76,6 +76,10 @@ class LeaseKeeper:
         except DatabaseUnavailable as error:
             log.warning("worker_register_delayed", reason=str(error))
             return now + self._config().heartbeat_seconds
+        except WorkerNotFound:
+            # Registered, but the answer was lost, and that life has been ended meanwhile.
+            self._member.rename()
+            return now
         self._clock.observe(answer.db_now, asked_at, self._clock.boottime())
         self._member.join(asked_at, answer)
         self.push_deadline()
