@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.e2e.cluster import Cluster, every, job
+from tests.e2e.recovery import Stopwatch
 
 # Work that is under way most of the time, and a pulse beside it.
 JOBS = [
@@ -44,3 +45,14 @@ def cluster(shared_cluster: Cluster) -> Cluster:
     shared_cluster.mend()
     shared_cluster.begin_window()
     return shared_cluster
+
+
+@pytest.fixture
+def watch(capsys: pytest.CaptureFixture[str]) -> Stopwatch:
+    """A stopwatch whose figures are seen in every run, passed tests' too."""
+
+    def show(line: str) -> None:
+        with capsys.disabled():
+            print(f"\n  {line}", flush=True)
+
+    return Stopwatch(show)

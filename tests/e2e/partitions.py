@@ -66,9 +66,16 @@ class PartitionableCluster(Cluster):
         )
         self.redis_target: EmbeddedValkey = self.valkey
         self._proxies: dict[int, Lines] = {}
+        self._replication: Proxy | None = None
 
     def lines_of(self, worker: WorkerProcess) -> Lines:
         return self._proxies[worker.number]
+
+    def replication_line(self) -> Proxy:
+        """A TCP line to the cluster's Valkey, for a replica of it."""
+        if self._replication is None:
+            self._replication = Proxy(lambda: str(self.valkey.socket))
+        return self._replication
 
     def heal(self) -> None:
         """All lines pass again."""
@@ -91,6 +98,8 @@ class PartitionableCluster(Cluster):
         super().stop(grace_seconds=grace_seconds)
         for proxy in self._all_proxies():
             proxy.close()
+        if self._replication is not None:
+            self._replication.close()
 
     def make_worker(self, number: int) -> WorkerProcess:
         port = free_port()

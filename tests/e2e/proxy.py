@@ -9,7 +9,6 @@ import re
 import socket
 import struct
 import threading
-import time
 from collections.abc import Callable
 from contextlib import suppress
 
@@ -25,7 +24,8 @@ class Proxy:
         self._target, self._gives_up_seconds = target, gives_up_seconds
         self._listener: socket.socket | None = socket.create_server(("127.0.0.1", 0))
         self.port = int(self._listener.getsockname()[1])
-        self._silent = False
+        self._passing = threading.Event()
+        self._passing.set()
         self._lost_text: bytes | None = None
         self.lost_answers = 0
         self._lines: set[_Line] = set()
@@ -46,13 +46,13 @@ class Proxy:
 
     def silence(self) -> None:
         """Nothing passes; connections that try to say something are reset some seconds later."""
-        self._silent = True
+        self._passing.clear()
 
     def heal(self) -> None:
         """New connections pass. Those that stood in silence are reset, as their state is lost."""
-        if self._silent:
+        if not self._passing.is_set():
             self._reset_all()
-        self._silent = False
+        self._passing.set()
         if self._listener is None:
             self._listener = socket.create_server(("127.0.0.1", self.port))
             self._serve(self._listener)
@@ -92,11 +92,9 @@ class Proxy:
     def swallows(self) -> bool:
         """Whether what a line was just given is to be dropped; waits as long as a kernel would
         try, and is over sooner when the line is healed."""
-        if not self._silent:
+        if self._passing.is_set():
             return False
-        deadline = time.monotonic() + self._gives_up_seconds
-        while self._silent and time.monotonic() < deadline:
-            time.sleep(0.02)
+        self._passing.wait(self._gives_up_seconds)
         return True
 
     def takes_for_loss(self, data: bytes, names: set[bytes]) -> bool:
