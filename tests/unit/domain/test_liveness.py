@@ -180,3 +180,12 @@ def test_a_confirmed_worker_is_cleared():
 def test_a_new_leader_gives_workers_time_to_reply_before_it_suspects_them():
     assert changes(worker_view(), term_age=4.9).suspect == ()
     assert changes(worker_view(), term_age=5.1).suspect == ("w-1",)
+
+
+def test_an_echo_of_a_forgotten_question_never_answers_a_later_one():
+    questions = Questions()
+    old = questions.ask(now=10.0)
+    questions.forget()
+    new = questions.ask(now=500.0)
+    assert questions.asked_at(old) is None
+    assert questions.asked_at(new) == 500.0

@@ -85,6 +85,10 @@ class Questions:
         self._asked.pop(self._last - self.REMEMBERED, None)
         return self._last
 
+    def forget(self) -> None:
+        """Drop all questions. Their numbers are not used again: an old echo answers nothing."""
+        self._asked.clear()
+
     def asked_at(self, nonce: int) -> float | None:
         """When ``nonce`` was made; None for one that is not mine or long forgotten."""
         return self._asked.get(nonce)

@@ -120,7 +120,7 @@ class Member:
         with self._lock:
             self.joined = False
             self.deadline = Deadline(0.0)
-            self._questions = Questions()
+            self._questions.forget()
 
     def listens_on(self, address: str) -> None:
         """Where this worker's gRPC server listens; told once, before it joins."""
