@@ -6,8 +6,12 @@ the database is the timeline. Statements of a process pass a ``SimulatedSession`
 be slow, lost, carried out but not answered, or carried out after the process gave up.
 """
 
+import os
 import sqlite3
+import subprocess
+import sys
 from collections.abc import Callable
+from contextlib import closing
 from datetime import datetime, timedelta
 from functools import cache
 from pathlib import Path
@@ -44,24 +48,21 @@ class SharedDatabase(SqliteDatabase):
 
 @cache
 def _template() -> sqlite3.Connection:
-    """A migrated database in memory, made once per process."""
-    from django.db import connections
-    from django.core.management import call_command
-
+    """A migrated database in memory, made once per process (by another: this one's settings
+    and connections stay as they are)."""
+    template = sqlite3.connect(":memory:", check_same_thread=False)
     with TemporaryDirectory(prefix="simulation-") as folder:
         path = Path(folder) / "template.sqlite3"
-        settings = {**connections.settings["default"], "ENGINE": "django.db.backends.sqlite3"}
-        connections.settings["simulation"] = {**settings, "NAME": str(path), "OPTIONS": {}}
-        try:
-            call_command("migrate", database="simulation", verbosity=0)
-            template = sqlite3.connect(":memory:", check_same_thread=False)
-            with sqlite3.connect(path) as source:
-                source.backup(template)
-            source.close()
-        finally:
-            connections["simulation"].close()
-            del connections["simulation"]
-            del connections.settings["simulation"]
+        environment = {
+            **os.environ,
+            "DATABASE_URL": f"sqlite:///{path}",
+            "DJANGO_SETTINGS_MODULE": "scheduler_site.settings",
+            "PYTHONPATH": os.pathsep.join(part for part in sys.path if part),
+        }
+        command = [sys.executable, "-m", "django", "migrate", "--verbosity", "0"]
+        subprocess.run(command, check=True, env=environment)
+        with closing(sqlite3.connect(path)) as source:
+            source.backup(template)
     return template
 
 
@@ -78,6 +79,7 @@ class SimulatedSession:
     ) -> list[Row]:
         world, process, dice = self._world, self._process, self._world.rdb_dice
         world.maybe_pause(process.life, "before a statement")
+        world.moments_of(process, self._purpose, "before", statement)
         patience = GIVES_UP_AFTER.get(self._purpose, 5.0)
         self._take(dice.trip(), patience)
         self._check_line(patience)
@@ -90,10 +92,12 @@ class SimulatedSession:
             )
             self._fail(patience, "no answer in time")
         rows = self._carry_out(statement, batches, values)
+        world.moments_of(process, self._purpose, "executed", statement)
         if fate is Fate.ANSWER_LOST:
             self._fail(patience, "the answer was lost")
         self._take(dice.trip(), patience)
         self._check_line(patience)
+        world.moments_of(process, self._purpose, "answered", statement)
         world.maybe_pause(process.life, "after a statement")
         return rows
 

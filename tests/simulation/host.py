@@ -53,8 +53,7 @@ class RunProcess:
 class ForkServer:
     """One fork server and its launcher, with the runs they guard.
 
-    ``tell`` hands events to the worker's line (which runs a lost server had, the worker knows).
-    Killing takes up to ``kill_seconds``.
+    ``tell`` hands events to the worker's line (which runs a lost server had, the worker knows). Killing takes up to ``kill_seconds``.
     """
 
     _pids = count(1000)
@@ -74,7 +73,7 @@ class ForkServer:
         self._launcher_deadline: float | None = None
         self._processes: dict[UUID, RunProcess] = {}
         self._queued: set[UUID] = set()
-        self._given_up = False
+        self._turn = 0
 
     # ------------------------------------------------------------------------- the worker's line
 
@@ -130,10 +129,13 @@ class ForkServer:
 
     def _enforce(self) -> None:
         self._signal(self.table.due(self._now()))
-        due_at = self.table.next_due()
+        self._turn += 1
+        turn, due_at = self._turn, self.table.next_due()
         if due_at is not None:
             when = max(self._time.true(due_at), self._world.timeline.now) + 1e-6
-            self._world.timeline.at(when, self._enforce, self.life)
+            self._world.timeline.at(
+                when, lambda: self._enforce() if turn == self._turn else None, self.life
+            )
 
     def _signal(self, signals: Sequence[tuple[int, int]]) -> None:
         by_pid = {process.pid: process for process in self._processes.values()}

@@ -44,9 +44,31 @@ SIEGE = Scenario(
 )
 """Long runs under cut lines: who gives up first?"""
 
-SCENARIOS = {one.name: one for one in (CHAOS, DEFAULTS, CALM_HOUR, STORMY, STALLS, SIEGE)}
+ECHOES = Scenario(
+    "echoes",
+    seconds=200.0,
+    jobs=3,
+    config=SHORT,
+    only_long_runs=True,
+    odds=Odds(doubled=0.8, late_seconds=300.0),
+    kinds=("cut_off",),
+    faults=4,
+)
+"""Old pings still come in when everything else is cut."""
 
+SUCCESSIONS = Scenario(
+    "successions",
+    nodes=4,
+    seconds=200.0,
+    jobs=3,
+    config=SHORT,
+    only_long_runs=True,
+    kinds=("cut_rdb", "cut_rdb", "degrade", "crash"),
+    faults=10,
+)
+"""Leader after leader, while workers live by the leader's pings."""
 
-def only(scenario: Scenario, *kinds: str, faults: int) -> Scenario:
-    """The same world, visited by these kinds of faults alone."""
-    return replace(scenario, kinds=kinds, faults=faults)
+SCENARIOS = {
+    one.name: one
+    for one in (CHAOS, DEFAULTS, CALM_HOUR, STORMY, STALLS, SIEGE, ECHOES, SUCCESSIONS)
+}

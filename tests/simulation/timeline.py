@@ -19,8 +19,8 @@ from threading import Lock, Thread, local
 
 Action = Callable[[], None]
 
-STUCK_SECONDS = 60.0
-"""Real time after which a phase is called stuck: an action blocked on a real lock."""
+STUCK_SECONDS = 20.0
+"""Real time without a step after which a phase is stuck: an action blocks on a real lock."""
 
 
 class LifeOver(BaseException):
@@ -88,9 +88,12 @@ class Timeline:
         """Let the world go on until that instant; raises what an action raised."""
         self._until = until
         self._hand_on()
-        if not self._phase_over.acquire(timeout=STUCK_SECONDS):
-            faulthandler.dump_traceback()
-            raise TimeoutError(f"the simulation is stuck at {self.now:.3f}")
+        steps = -1
+        while not self._phase_over.acquire(timeout=STUCK_SECONDS):
+            if steps == self.steps:
+                faulthandler.dump_traceback()
+                raise TimeoutError(f"the simulation is stuck at {self.now:.3f}")
+            steps = self.steps
         if self._failure is not None:
             failure, self._failure = self._failure, None
             raise failure

@@ -5,7 +5,7 @@ faults, then healing, then settling until nothing is left to come, and the books
 """
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
 from random import Random
@@ -16,6 +16,7 @@ import structlog
 
 from scheduler.domain.values import StartOrder
 from scheduler.runtime.config import RuntimeConfig
+from scheduler.store.statements import Statement
 from scheduler.testing.redis import RedisState
 from tests.simulation import jobs as job_writes
 from tests.simulation import ledger
@@ -57,6 +58,32 @@ class Scenario:
     config: RuntimeConfig = field(default_factory=RuntimeConfig)
 
 
+@dataclass(slots=True)
+class Moment:
+    """A stop at an exact place of the code, once: ``where`` (before, executed, answered) a
+    statement of this purpose whose text holds ``text``, in a process that ``of`` accepts. Of the
+    whole process, or of the one thread only; ``then`` says what else happens at that instant."""
+
+    purpose: str
+    text: str
+    where: str
+    seconds: float
+    of: Callable[[Process], bool] = lambda process: True
+    whole_process: bool = True
+    not_before: float = 0.0
+    then: Callable[[Process], None] = lambda process: None
+    come_at: float | None = None
+
+    def has_come(
+        self, process: Process, purpose: str, where: str, statement: Statement
+    ) -> bool:
+        if self.come_at is not None or (self.purpose, self.where) != (purpose, where):
+            return False
+        if process.world.timeline.now < self.not_before or not self.of(process):
+            return False
+        return any(self.text in text for text in (*statement.steps.values(), statement.result))
+
+
 class World:
     """See the module."""
 
@@ -75,6 +102,7 @@ class World:
         self._pause_dice = Dice(self.random)
         self.auditor = Auditor(self)
         self.orders: dict[UUID, StartOrder] = {}
+        self.moments: list[Moment] = []
         self.nodes = [self._make_node(number) for number in range(1, scenario.nodes + 1)]
         ends_at = EPOCH + timedelta(seconds=scenario.seconds)
         self.jobs: list[Job] = job_writes.draw_jobs(self, scenario.jobs, ends_at)
@@ -97,6 +125,26 @@ class World:
             ledger.check(self)
         finally:
             self.close()
+
+    def let_happen(self, until: float) -> None:
+        """The script's own world: processes start at 0, 1, 2... seconds, nothing is drawn."""
+        if not any(node.starts for node in self.nodes):
+            for number, node in enumerate(self.nodes):
+                self.timeline.at(float(number), self._starting(node))
+        self.timeline.run(until)
+
+    def cut_off(self, node: Node, seconds: float) -> None:
+        """No RDB and no calls for this node, for so long."""
+        self.lines.no_rdb.add(node.name)
+        pairs = {(node.name, other.address) for other in self.nodes}
+        pairs |= {(other.name, node.address) for other in self.nodes}
+        self.lines.no_call.update(pairs)
+
+        def mend() -> None:
+            self.lines.no_rdb.discard(node.name)
+            self.lines.no_call.difference_update(pairs)
+
+        self.timeline.after(seconds, mend)
 
     def close(self) -> None:
         self.timeline.close()
@@ -151,6 +199,19 @@ class World:
             life.stop(self.timeline.now + seconds)
             # Parked first, so continued first: nobody else meets a lock that it holds.
             self.timeline.sleep(life.stopped_until - self.timeline.now, life)
+
+    def moments_of(
+        self, process: Process, purpose: str, where: str, statement: Statement
+    ) -> None:
+        """Stop this process here if a moment of the script says so. Raises LifeOver."""
+        for moment in self.moments:
+            if moment.has_come(process, purpose, where, statement):
+                moment.come_at = self.timeline.now
+                self.trace("moment", process=process.name, where=where, seconds=moment.seconds)
+                moment.then(process)
+                if moment.whole_process:
+                    process.life.stop(self.timeline.now + moment.seconds)
+                self.timeline.sleep(moment.seconds, process.life)
 
     def set_weather(self, odds: Odds) -> None:
         """Odds of everything from now on. The RDB is asked far more often than the others."""
