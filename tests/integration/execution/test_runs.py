@@ -80,6 +80,13 @@ def test_command_that_cannot_be_imported_is_not_started_and_breaks_nothing(jobs)
     assert jobs.run("noop")[0].exit_code == 0
 
 
+def test_order_without_a_command_is_not_started_and_harms_no_other_run(jobs):
+    nap = jobs.launch("nap")
+    jobs.asleep(nap)
+    assert isinstance(jobs.run()[0], ProcessNotStarted)
+    assert jobs.host.running() == {nap.run_id}
+
+
 def test_many_starts_of_one_message_each_end_once(jobs):
     specs = [spec_of(jobs.log_dir, "say", str(number)) for number in range(100)]
     jobs.host.launch(specs)

@@ -145,13 +145,15 @@ class ForkServer:
             except SchedulerError as error:
                 self._events.append(ProcessNotStarted(spec.run_id, str(error)))
             except OSError as error:
-                self._events.append(
-                    ProcessNotStarted(
-                        spec.run_id,
-                        f"No process could be made ({error.strerror}); "
-                        "see this host's limits on processes and memory.",
-                    )
+                why = (
+                    f"No process could be made ({error.strerror}); "
+                    "see this host's limits on processes and memory."
                 )
+                self._events.append(ProcessNotStarted(spec.run_id, why))
+            except Exception as error:
+                # One odd order must not end this process, and with it every run.
+                why = f"It could not be started ({type(error).__name__}: {error}); see the job."
+                self._events.append(ProcessNotStarted(spec.run_id, why))
 
     def _start(self, spec: LaunchSpec) -> None:
         if self._table.lease_over(linux.boottime()):
