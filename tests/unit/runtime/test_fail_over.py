@@ -333,6 +333,13 @@ def test_why_a_run_waits_is_written_once(leader):
     assert leader.recorder.waits == []
 
 
+def test_what_waits_is_read_once_a_second_while_workers_are_awaited(leader):
+    leader.recorder.workers = [view_of("w-2", 1)]
+    for _ in range(11):
+        leader.tick(0.2)
+    assert len(leader.recorder.waits) == 3
+
+
 def test_a_leader_works_as_soon_as_all_live_workers_have_replayed(leader):
     leader.recorder.workers = [view_of("w-2", 1)]
     leader.tick()

@@ -49,6 +49,7 @@ class Engine:
     _survey_at: float = 0.0
     _paused_until: float = 0.0
     _awaited: tuple[str, ...] | None = None
+    _tell_at: float = 0.0
 
     def establish(self, term: Term, gone: str | None) -> None:
         self.pinger.establish(term, gone)
@@ -73,7 +74,7 @@ class Engine:
             self._survey(term, view, now)
         self.reaper.take_back_refused(term)
         if self._holds(term, view, now):
-            self.assigner.hold(term, self._awaited or ())
+            self._tell(term, now)
             self.reaper.tick(term, now, self._workers, sweep=False)
             return now + HOLD_SECONDS
         agenda = self.store.agenda()
@@ -96,6 +97,12 @@ class Engine:
         if held is not None:
             self._survey_at = min(self._survey_at, now + HOLD_SECONDS)
         return held is not None
+
+    def _tell(self, term: Term, now: float) -> None:
+        """Runs that wait say why; that may be much to read."""
+        if now >= self._tell_at:
+            self._tell_at = now + SURVEY_SECONDS
+            self.assigner.hold(term, self._awaited or ())
 
     def survey_now(self) -> None:
         """A worker came or changed: look before the second is over."""

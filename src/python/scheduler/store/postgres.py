@@ -154,6 +154,10 @@ class PostgresSession:
         except psycopg.errors.UndefinedTable as error:
             why = f"{first_line(error)}; run manage.py migrate"
             raise DatabaseUnavailable(self._database.where, why) from error
+        except psycopg.errors.ReadOnlySqlTransaction as error:
+            # The next connection may find the primary.
+            self.close()
+            raise DatabaseUnavailable(self._database.where, "it is a standby") from error
         except (psycopg.OperationalError, psycopg.InterfaceError) as error:
             raise DatabaseUnavailable(self._database.where, first_line(error)) from error
 
