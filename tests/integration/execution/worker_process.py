@@ -9,12 +9,14 @@ import sys
 
 from scheduler.execution import wire
 from scheduler.execution.host import ProcessHost
-from scheduler.execution.linux import boottime
+from scheduler.execution.linux import boottime, die_with_parent
 from scheduler.execution.strength import KillStrength
 from tests.integration.execution.jobs import spec_of
 
 
 def main() -> None:
+    # A test run that is killed must not leave workers behind.
+    die_with_parent()
     log_dir, kill_strength, lease, *argv = sys.argv[1:]
     host = ProcessHost.start(strength=KillStrength(kill_strength))
     host.wait_ready(20)
