@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import fields
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -13,6 +13,7 @@ from scheduler.execution.records import RecordsBusy
 from scheduler.execution.spool import JOURNAL_SUFFIX, Journal, result_from_row, result_row
 
 _CLAIM, _FINISH = "claim", "finish"
+_CLAIM_FIELDS = tuple(field.name for field in fields(Claim))
 KEEP_SECONDS = 600.0
 
 
@@ -67,9 +68,8 @@ class RunJournal:
 
 
 def _claim_row(claim: Claim) -> dict[str, Any]:
-    row = asdict(claim)
     return {
-        **row,
+        **{name: getattr(claim, name) for name in _CLAIM_FIELDS},
         "run_id": str(claim.run_id),
         "claim_token": str(claim.claim_token),
         "scheduled_for": claim.scheduled_for.isoformat(),
@@ -78,7 +78,7 @@ def _claim_row(claim: Claim) -> dict[str, Any]:
 
 def _claim_from_row(row: Mapping[str, Any]) -> Claim:
     values = {
-        **row,
+        **{name: row[name] for name in _CLAIM_FIELDS},
         "run_id": UUID(row["run_id"]),
         "claim_token": UUID(row["claim_token"]),
         "scheduled_for": datetime.fromisoformat(row["scheduled_for"]),

@@ -2,7 +2,7 @@
 
 from collections import deque
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, fields
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
 from uuid import UUID
@@ -77,6 +77,10 @@ class Spool:
             self._pending.pop(UUID(token), None)
 
 
+_RESULT_FIELDS = tuple(field.name for field in fields(RunResult))
+_USE_FIELDS = tuple(field.name for field in fields(ResourceUse))
+
+
 @dataclass(frozen=True, slots=True)
 class JournalEntry:
     """``kind`` is the writer's word ("claim", "finish"); ``at`` is in seconds of its clock."""
@@ -107,7 +111,7 @@ class Journal:
         self._entries.extend(fresh)
         while self._entries and self._entries[0].at < now - self._keep_seconds:
             self._entries.popleft()
-        self._file.append([asdict(entry) for entry in fresh])
+        self._file.append([_entry_row(entry) for entry in fresh])
         self._written += len(fresh)
         self._shorten()
 
@@ -124,20 +128,26 @@ class Journal:
     def _shorten(self) -> None:
         # Rewriting costs as much as is kept: only worth it once most of the file is old.
         if self._written > 1000 and self._written > 2 * len(self._entries):
-            self._file.replace([asdict(entry) for entry in self._entries])
+            self._file.replace([_entry_row(entry) for entry in self._entries])
             self._written = len(self._entries)
+
+
+def _entry_row(entry: JournalEntry) -> dict[str, Any]:
+    # Not asdict, which copies the row deeply: this is done for every run.
+    return {"kind": entry.kind, "at": entry.at, "row": entry.row}
 
 
 def result_row(result: RunResult) -> dict[str, Any]:
     """A result as JSON values."""
-    row = asdict(result)
-    return {**row, "run_id": str(result.run_id), "claim_token": str(result.claim_token)}
+    row = {name: getattr(result, name) for name in _RESULT_FIELDS}
+    use = {name: getattr(result.use, name) for name in _USE_FIELDS}
+    ids = {"run_id": str(result.run_id), "claim_token": str(result.claim_token)}
+    return {**row, **ids, "use": use}
 
 
 def result_from_row(row: Mapping[str, Any]) -> RunResult:
     """A result from ``result_row``'s answer. Fields that this build does not know are left out."""
-    known = {field.name for field in fields(RunResult)}
-    values = {name: value for name, value in row.items() if name in known}
+    values = {name: value for name, value in row.items() if name in _RESULT_FIELDS}
     values |= {
         "run_id": UUID(row["run_id"]),
         "claim_token": UUID(row["claim_token"]),
