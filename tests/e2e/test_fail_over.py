@@ -87,6 +87,23 @@ def test_a_worker_paused_over_the_fail_over_is_awaited(cluster):
     assert_nothing_was_lost_or_doubled(cluster, before)
 
 
+def test_what_a_worker_had_done_that_died_with_the_primary_is_found_on_its_disk(cluster):
+    epoch = cluster.epoch
+    before = lose_seconds(cluster)
+    dead = cluster.a_worker_with_runs()
+    dead.kill()
+    cluster.fail_over()
+    dead.start()
+    cluster.wait_for_starts(6, epoch_after=epoch, seconds=60.0)
+    assert cluster.said("abandoned_journal_replayed")
+    cluster.audit(settle_seconds=60.0)
+    after = {run.id: run.state for run in cluster.runs()}
+    ended = {run.id for run in before if run.state == "SUCCEEDED"}
+    assert {after.get(run_id) for run_id in ended} == {"SUCCEEDED"}
+    cluster.assert_all_slots_ran_once()
+    assert set(cluster.ends_by_slot().values()) == {1}
+
+
 def test_a_restart_is_no_fail_over(cluster):
     cluster.postgres.restart()
     cluster.wait_for_starts(6, seconds=30.0)
