@@ -54,7 +54,8 @@ def choose(wanted: KillStrength | None = None) -> KillStrength:
 
 
 def pid_namespace_permitted() -> bool:
-    """Try it in a process made for that: a PID namespace, and in it a /proc of its own."""
+    """Try it in a process made for that: a PID namespace, in it a /proc of its own, and the way
+    back for the next one (which a user namespace without a PID namespace of its own lacks)."""
     pid = os.fork()
     if pid == 0:
         _try_pid_namespace()
@@ -64,6 +65,7 @@ def pid_namespace_permitted() -> bool:
 def _try_pid_namespace() -> None:
     code = 1
     with suppress(OSError):
+        own = os.open("/proc/self/ns/pid", os.O_RDONLY | os.O_CLOEXEC)
         os.unshare(os.CLONE_NEWPID)
         pid = os.fork()
         if pid == 0:
@@ -71,6 +73,7 @@ def _try_pid_namespace() -> None:
                 linux.enter_private_proc()
                 code = 0
         else:
+            os.setns(own, os.CLONE_NEWPID)
             code = os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
     os._exit(code)
 
