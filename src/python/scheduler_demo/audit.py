@@ -9,10 +9,16 @@ from scheduler_demo import timetable
 from scheduler_demo.evidence import Mark
 from scheduler_demo.ledger import OPEN_STATES, Definition, Run
 
+QUEUEING = frozenset(
+    {"WAIT_CAPACITY", "WAIT_MAX_PARALLEL", "WAIT_REPLACE", "WAIT_PAUSED", "WAIT_QUARANTINED"}
+)
+"""Reasons of a waiting run that has its turn to come: its slot is covered, though late."""
+
 
 @dataclass(frozen=True, slots=True)
 class Findings:
-    """``lost`` and ``doubled`` hold one sentence each; ``due`` and ``covered`` count slots.
+    """``lost`` and ``doubled`` hold one sentence each; ``due`` and ``covered`` count slots, and
+    ``queueing`` those of the covered whose run still waits for its turn.
 
     ``lateness_seconds`` maps the scheduled instant and run id of each first attempt that started
     in the window to the time from due to the job's first line."""
@@ -22,6 +28,7 @@ class Findings:
     lost: tuple[str, ...]
     doubled: tuple[str, ...]
     not_audited: tuple[str, ...]
+    queueing: int
     runs_by_state: Mapping[str, int]
     lateness_seconds: Mapping[tuple[datetime, str], float] = field(repr=False)
 
@@ -35,6 +42,7 @@ class Findings:
 class _Slots:
     due: int = 0
     covered: int = 0
+    queueing: int = 0
     lost: list[str] = field(default_factory=list)
     doubled: list[str] = field(default_factory=list)
     not_audited: list[str] = field(default_factory=list)
@@ -49,8 +57,8 @@ def audit(
     until: datetime,
 ) -> Findings:
     """Compare what was due with ``since < slot <= until`` with what the rows say and what the
-    jobs' evidence says. Call it when the runs of the window had time to end: a row that still
-    waits counts as lost."""
+    jobs' evidence says. Call it when the runs of the window had time to end: a row that is still
+    open counts as lost, unless it says that it waits for its turn."""
     found = _Slots()
     by_definition: dict[int, list[Run]] = defaultdict(list)
     for run in runs:
@@ -66,6 +74,7 @@ def audit(
         lost=tuple(found.lost),
         doubled=tuple(found.doubled),
         not_audited=tuple(found.not_audited),
+        queueing=found.queueing,
         runs_by_state=dict(sorted(Counter(run.state for run in in_window).items())),
         lateness_seconds=_lateness(in_window, marks),
     )
@@ -97,6 +106,9 @@ def _audit_slot(name: str, slot: datetime, rows: Sequence[Run], found: _Slots) -
         found.lost.append(f"{name}: no row for {slot}")
     elif len(rows) > 1:
         found.doubled.append(f"{name}: {len(rows)} rows for {slot}")
+    elif rows[0].state == "PENDING" and rows[0].reason in QUEUEING:
+        found.covered += 1
+        found.queueing += 1
     elif rows[0].state in OPEN_STATES:
         found.lost.append(f"{name}: {slot} is still {rows[0].state} ({rows[0].reason or 'no why'})")
     else:

@@ -159,6 +159,7 @@ class Check:
             "leader": leadership.leader,
             "epoch": leadership.epoch,
             "takeover_ms": self._killed.takeover_ms if self._killed else None,
+            "queueing": findings.queueing,
             "worker_errors": len(errors),
             "seconds": round((until - ready).total_seconds(), 1),
         }

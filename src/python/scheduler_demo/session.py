@@ -95,6 +95,8 @@ def as_text(summary: dict[str, Any]) -> str:
     ]
     if summary["takeover_ms"] is not None:
         lines.append(f"take-over  {summary['takeover_ms']} ms from SIGKILL to the next run")
+    if summary["queueing"]:
+        lines.append(f"queueing   {summary['queueing']} of the covered slots wait for their turn")
     lines += [
         f"burst      {b['started']} due {b['due']}: last began after {b['lateness_ms']['max']} ms,"
         f" {b['starts_per_second']} starts/s"

@@ -73,6 +73,12 @@ def test_a_row_that_still_waits_is_lost():
     assert "still PENDING (WAIT_NO_WORKER)" in found([*GOOD[:2], waiting]).lost[0]
 
 
+def test_a_row_that_waits_for_its_turn_is_covered_and_counted():
+    waiting = replace(GOOD[2], state="PENDING", reason="WAIT_MAX_PARALLEL", started_at=None)
+    findings = found([*GOOD[:2], waiting], EVIDENCE[:4])
+    assert findings.clean and (findings.covered, findings.queueing) == (3, 1)
+
+
 def test_a_success_whose_work_never_ended_is_lost():
     only_started = [
         mark for mark in EVIDENCE if (mark.run_id, mark.kind) != (str(UUID(int=2)), "end")

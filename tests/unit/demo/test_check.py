@@ -45,7 +45,7 @@ def test_a_burst_is_told_by_its_slowest_start():
     ids = [UUID(int=number) for number in range(1, 4)]
     runs = [Run(i, 9, "t:x", 1, "SUCCEEDED", "", NOON, None, NOON, "w", 1, NOON, NOON) for i in ids]
     late = {(NOON, str(i)): seconds for i, seconds in zip(ids, (0.1, 0.2, 1.5), strict=True)}
-    findings = Findings(3, 3, (), (), (), {}, late)
+    findings = Findings(3, 3, (), (), (), 0, {}, late)
     [burst] = burst_figures(findings, runs, {9})
     assert burst["started"] == 3 and burst["starts_per_second"] == 2.0
     assert burst["lateness_ms"]["max"] == 1500.0
@@ -67,6 +67,7 @@ def test_the_text_ends_with_what_is_wrong():
         "leader": "w-2",
         "epoch": 2,
         "takeover_ms": 650.0,
+        "queueing": 0,
         "bursts": [],
         "problems": ["lost: tick: no row"],
         "ok": False,
