@@ -30,7 +30,7 @@ JOBS = [
         max_attempts=5,
         backoff_seconds=0.2,
     ),
-    job("longer", "sample_long", every(6), default_args_json=["--seconds", "20"], max_attempts=5),
+    job("longer", "sample_long", every(6), default_args_json=["--seconds", "12"], max_attempts=5),
 ]
 
 
