@@ -35,6 +35,21 @@ class TestWaiting:
         assert world.leader.waiting(T0, 10) == []
         assert later in world.states()
 
+    def test_tells_apart_what_nothing_but_a_place_decides_about(self, world: World):
+        new, full, held = world.plan(world.define(), 3)
+        (limited,) = world.plan(world.define("limited"))
+        world.session.run(
+            Statement("UPDATE scheduler_job_definition SET max_parallel = 1 WHERE name = 'limited'")
+        )
+        world.leader.wait(
+            world.fence,
+            [(full, Reason.WAIT_CAPACITY, "all full"), (held, Reason.WAIT_NO_LABEL, "no zone=a")],
+        )
+        until = T0 + timedelta(minutes=1)
+        rows = world.leader.waiting(until, 10, for_a_place_only=True)
+        assert [row.run_id for row in rows] == [new, full]
+        assert {limited, held} < {row.run_id for row in world.leader.waiting(until, 10)}
+
     def test_nothing_waits_in_an_empty_cluster(self, world: World):
         assert world.leader.waiting(T0, 10) == []
 
