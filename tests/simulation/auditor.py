@@ -147,7 +147,9 @@ class Auditor:
         worker_id: str | None,
         lease: str | None,
     ) -> None:
-        self._world.trace("run", run=brief(run_id), old=old, new=new, worker=worker_id, by=process.name)
+        self._world.trace(
+            "run", run=brief(run_id), old=old, new=new, worker=worker_id, by=process.name
+        )
         if old is None:
             return
         if new is None:
@@ -159,8 +161,8 @@ class Auditor:
         if RunState(new) in FINISHED_STATES and run_id in self.alive:
             alive = self.alive[run_id]
             self._broken(
-                f"run {brief(run_id)} became {new} by {process.name} while its process was alive on "
-                f"{alive.machine} since {alive.since:.3f}"
+                f"run {brief(run_id)} became {new} by {process.name} while its process was alive "
+                f"on {alive.machine} since {alive.since:.3f}"
             )
         if new == RunState.RUNNING and lease != LeaseState.LIVE:
             self._broken(f"run {brief(run_id)} was claimed by {worker_id}, whose lease is {lease}")
@@ -175,8 +177,8 @@ class Auditor:
         for other in self.alive.values():
             if other.slot == slot:
                 self._broken(
-                    f"slot {slot} has two live processes: run {brief(other.run_id)} on {other.machine} "
-                    f"since {other.since:.3f} and run {brief(run_id)} on {machine}"
+                    f"slot {slot} has two live processes: run {brief(other.run_id)} on "
+                    f"{other.machine} since {other.since:.3f} and run {brief(run_id)} on {machine}"
                 )
             if other.slot[0] == slot[0] and self._world.is_exclusive(slot[0]):
                 self._broken(

@@ -74,9 +74,7 @@ class SimulatedSession:
         self._inner: Session = world.database.shared
         self.dialect = self._inner.dialect
 
-    def run(
-        self, statement: Statement, batches: Batches | None = None, **values: Any
-    ) -> list[Row]:
+    def run(self, statement: Statement, batches: Batches | None = None, **values: Any) -> list[Row]:
         world, process, dice = self._world, self._process, self._world.rdb_dice
         world.maybe_pause(process.life, "before a statement")
         world.moments_of(process, self._purpose, "before", statement)

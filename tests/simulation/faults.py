@@ -8,6 +8,7 @@ from copy import deepcopy
 from typing import TYPE_CHECKING
 
 from tests.simulation import jobs
+from tests.simulation.database import cluster_time
 from tests.simulation.node import Node
 from tests.simulation.weather import Odds
 
@@ -70,11 +71,12 @@ def _until(world: "World", seconds: float, undo: Callable[[], None]) -> None:
 
 
 def _some_node(world: "World") -> Node:
-    """Any node; the leader's as often as all the others together."""
     leader = world.leader()
-    if leader is not None and world.random.random() < 0.5:
+    if leader is None:
+        return world.random.choice(world.nodes)
+    if world.random.random() < world.scenario.leader_share:
         return leader.node
-    return world.random.choice(world.nodes)
+    return world.random.choice([node for node in world.nodes if node is not leader.node])
 
 
 def _length(world: "World") -> float:
@@ -248,7 +250,7 @@ def degrade(world: "World") -> None:
 
 def edit(world: "World") -> None:
     job = world.random.choice(world.jobs)
-    now = jobs.cluster_time(world.timeline.now)
+    now = cluster_time(world.timeline.now)
     jobs.edit(world, job, jobs.draw_spec(world.random, now), enabled=world.random.random() < 0.9)
 
 

@@ -53,7 +53,8 @@ class RunProcess:
 class ForkServer:
     """One fork server and its launcher, with the runs they guard.
 
-    ``tell`` hands events to the worker's line (which runs a lost server had, the worker knows). Killing takes up to ``kill_seconds``.
+    ``tell`` hands events to the worker's line; which runs a lost server had, the worker's side
+    knows. Killing takes up to ``kill_seconds``.
     """
 
     _pids = count(1000)
@@ -199,7 +200,8 @@ class ForkServer:
         seconds = self._world.random.uniform(0.0, self._kill_seconds)
         for process in list(self._processes.values()):
             self._world.timeline.after(
-                seconds, lambda process=process: self._end(process, None, signal.SIGKILL)  # type: ignore[misc]
+                seconds,
+                lambda process=process: self._end(process, None, signal.SIGKILL),  # type: ignore[misc]
             )
         self._world.timeline.after(seconds + 1e-3, lambda: self._tell([ForkServerLost(())]))
 

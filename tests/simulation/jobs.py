@@ -77,7 +77,7 @@ def draw_jobs(world: "World", count: int, ends_at: datetime) -> list[Job]:
 
 def _draw_long_job(world: "World", number: int, ends_at: datetime) -> Job:
     random, lease = world.random, world.config.lease_seconds
-    job = Job(number, "allow", 3, (1.0 * lease, 6.0 * lease), 0.1, 0.8, ends_at)
+    job = Job(number, "allow", 3, (2.0 * lease, 9.0 * lease), 0.1, 0.8, ends_at)
     now = cluster_time(0.0)
     seconds = random.choice([8, 15, 20])
     spec = {"kind": "interval", "seconds": seconds, "anchor": now.isoformat()}

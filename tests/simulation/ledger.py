@@ -67,7 +67,9 @@ def _retries(world: "World") -> list[str]:
         if row[6] != row[3] - 1 or row[7] not in FINISHED_STATES
     ]
     followers = Counter(row[4] for row in rows)
-    wrong += [f"run {brief(UUID(run))} was retried {n} times" for run, n in followers.items() if n > 1]
+    wrong += [
+        f"run {brief(UUID(run))} was retried {n} times" for run, n in followers.items() if n > 1
+    ]
     promised = {run.hex for run in world.auditor.promised_retries}
     wrong += [f"run {brief(UUID(run))} was not retried" for run in promised - set(followers)]
     wrong += [f"run {brief(UUID(run))} was retried unasked" for run in set(followers) - promised]

@@ -35,10 +35,6 @@ class Lines:
         self.rdb_is_away = False
 
 
-class Unanswered(Exception):
-    """The call did not come back."""
-
-
 class ProcessNetwork:
     """What ``FakeWorkerLink`` calls through: the lines of one process."""
 

@@ -1,7 +1,5 @@
 """The kinds of worlds that seeds are drawn for."""
 
-from dataclasses import replace
-
 from scheduler.runtime.config import RuntimeConfig
 from tests.simulation.faults import STORM
 from tests.simulation.weather import Odds
@@ -53,6 +51,8 @@ ECHOES = Scenario(
     odds=Odds(doubled=0.8, late_seconds=300.0),
     kinds=("cut_off",),
     faults=4,
+    fault_seconds=50.0,
+    leader_share=0.0,
 )
 """Old pings still come in when everything else is cut."""
 
@@ -63,12 +63,25 @@ SUCCESSIONS = Scenario(
     jobs=3,
     config=SHORT,
     only_long_runs=True,
-    kinds=("cut_rdb", "cut_rdb", "degrade", "crash"),
+    kinds=("cut_rdb", "cut_rdb", "degrade"),
     faults=10,
+    leader_share=0.0,
 )
 """Leader after leader, while workers live by the leader's pings."""
 
+DEPOSED = Scenario(
+    "deposed",
+    nodes=4,
+    jobs=8,
+    seconds=150.0,
+    config=SHORT,
+    odds=Odds(slow=0.8, slow_seconds=14.0),
+    kinds=("degrade", "edit", "run_now"),
+    faults=10,
+)
+"""Leaders that stand still in the middle of what they write."""
+
 SCENARIOS = {
     one.name: one
-    for one in (CHAOS, DEFAULTS, CALM_HOUR, STORMY, STALLS, SIEGE, ECHOES, SUCCESSIONS)
+    for one in (CHAOS, DEFAULTS, CALM_HOUR, STORMY, STALLS, SIEGE, ECHOES, SUCCESSIONS, DEPOSED)
 }

@@ -3,7 +3,7 @@
 Each function puts one shortcut into the real runtime or store, for the time of a test.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -14,9 +14,10 @@ from scheduler.domain.errors import StaleEpoch
 from scheduler.execution.running import RunTable
 from scheduler.ports import Command, PingReply
 from scheduler.runtime.agent import Agent
-from scheduler.runtime.orders import OrderBook
+from scheduler.runtime.orders import Handled
 from scheduler.runtime.presence import PresenceKeeper
 from scheduler.runtime.service import WorkerCommands
+from scheduler.runtime.starter import Starter
 from scheduler.store import worker
 from scheduler.store.statements import Statement
 from tests.simulation.database import SimulatedSession
@@ -111,12 +112,10 @@ def late_result_overwrites(patch: MonkeyPatch) -> None:
 
 def start_before_the_claim(patch: MonkeyPatch) -> None:
     """The process starts at the order, and the claim follows."""
-    take_due = OrderBook.take_due
-    launch = Agent._launch
 
     def start_due(self: Agent, now: float) -> None:
-        due = take_due(self._orders, now, 500)
-        launch(self, due, self._member.worker_id)
+        due = self._orders.take_due(now, 500)
+        self._starter.start(due, self._member.worker_id)
         for item in due:
             self._claimed[item.order.run_id] = item
         if due:
@@ -124,6 +123,16 @@ def start_before_the_claim(patch: MonkeyPatch) -> None:
             self._store.claim(self._member.worker_id, claims, hold_seq=self._member.hold_seq)
 
     patch.setattr(Agent, "_start_due", start_due)
+
+
+def rejoined_worker_starts_old_claims(patch: MonkeyPatch) -> None:
+    """What was claimed under an ended lease starts under the next one."""
+
+    def start(self: Starter, items: Sequence[Handled], worker_id: str) -> bool:
+        self._host.launch([self._prepare(item.order, worker_id) for item in items])
+        return True
+
+    patch.setattr(Starter, "start", start)
 
 
 SHORTCUTS: tuple[Shortcut, ...] = (
@@ -137,4 +146,3 @@ SHORTCUTS: tuple[Shortcut, ...] = (
     late_result_overwrites,
     start_before_the_claim,
 )
-

@@ -65,12 +65,16 @@ def test_without_the_live_lease_in_the_claim_that_worker_would_claim(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     shortcuts.claim_without_a_live_lease(monkeypatch)
-    with scripted(*lost_in_the_middle_of_a_claim()) as world, pytest.raises(PromiseBroken):
+    with (
+        scripted(*lost_in_the_middle_of_a_claim()) as world,
+        pytest.raises(PromiseBroken, match="whose lease is LOST"),
+    ):
         world.let_happen(100.0)
 
 
-def test_a_claim_answered_after_the_worker_joined_again_starts_nothing() -> None:
-    claim = Moment(
+def claim_answered_in_the_next_life() -> Moment:
+    """One thread waits for its claim's answer while another gives up the lease and joins again."""
+    return Moment(
         "worker",
         CLAIM,
         "answered",
@@ -80,10 +84,25 @@ def test_a_claim_answered_after_the_worker_joined_again_starts_nothing() -> None
         not_before=30.0,
         then=lambda process: process.world.cut_off(process.node, 11.5),
     )
+
+
+def test_a_claim_answered_after_the_worker_joined_again_starts_nothing() -> None:
+    claim = claim_answered_in_the_next_life()
     with scripted(claim) as world:
         world.let_happen(100.0)
         assert claim.come_at is not None
         assert "LOST" in lease_states(world).values(), "the worker kept its lease"
+
+
+def test_if_it_started_that_claim_its_process_would_outlive_the_lease(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    shortcuts.rejoined_worker_starts_old_claims(monkeypatch)
+    with (
+        scripted(claim_answered_in_the_next_life()) as world,
+        pytest.raises(PromiseBroken, match="while its process was alive"),
+    ):
+        world.let_happen(100.0)
 
 
 def test_a_worker_whose_registration_was_never_answered_joins_under_a_new_name() -> None:

@@ -116,9 +116,7 @@ class Timeline:
         """Let time pass in the middle of an action. Raises LifeOver."""
         self._check(life)
         parked = Parked(self._gate(), life)
-        heapq.heappush(
-            self._heap, (self.now + max(0.0, seconds), next(self._order), life, parked)
-        )
+        heapq.heappush(self._heap, (self.now + max(0.0, seconds), next(self._order), life, parked))
         self._park(parked)
 
     def all_of(self, actions: Sequence[Action], life: Life) -> None:

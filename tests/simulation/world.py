@@ -52,6 +52,8 @@ class Scenario:
     """Names of fault kinds to draw from; empty: all."""
     fault_seconds: float = 30.0
     """How long a fault usually lasts at most; some last four times as long."""
+    leader_share: float = 0.5
+    """How often a fault of a machine is one of the leader's; the others share the rest."""
     only_long_runs: bool = False
     """Each job's runs outlive leases, may overlap and are retried however often orphaned."""
     odds: Odds = CALM
@@ -74,9 +76,7 @@ class Moment:
     then: Callable[[Process], None] = lambda process: None
     come_at: float | None = None
 
-    def has_come(
-        self, process: Process, purpose: str, where: str, statement: Statement
-    ) -> bool:
+    def has_come(self, process: Process, purpose: str, where: str, statement: Statement) -> bool:
         if self.come_at is not None or (self.purpose, self.where) != (purpose, where):
             return False
         if process.world.timeline.now < self.not_before or not self.of(process):
@@ -200,9 +200,7 @@ class World:
             # Parked first, so continued first: nobody else meets a lock that it holds.
             self.timeline.sleep(life.stopped_until - self.timeline.now, life)
 
-    def moments_of(
-        self, process: Process, purpose: str, where: str, statement: Statement
-    ) -> None:
+    def moments_of(self, process: Process, purpose: str, where: str, statement: Statement) -> None:
         """Stop this process here if a moment of the script says so. Raises LifeOver."""
         for moment in self.moments:
             if moment.has_come(process, purpose, where, statement):
@@ -267,9 +265,7 @@ class World:
     # ------------------------------------------------------------------------------- drawn
 
     def _make_node(self, number: int) -> Node:
-        time = MachineTime(
-            self.random.uniform(0.0, 1e6), 1.0 + self.random.uniform(-DRIFT, DRIFT)
-        )
+        time = MachineTime(self.random.uniform(0.0, 1e6), 1.0 + self.random.uniform(-DRIFT, DRIFT))
         skew = self.random.uniform(-WALL_SKEW_SECONDS, WALL_SKEW_SECONDS)
         return Node(f"n{number}", time, skew)
 
