@@ -2,7 +2,6 @@
 
 import json
 from datetime import timedelta
-from typing import Any
 from uuid import UUID, uuid4
 
 import pytest
@@ -14,24 +13,7 @@ from scheduler.ports import CursorMove
 from scheduler.store.outbox_reader import SqlOutbox
 from scheduler.store.statements import Statement
 from scheduler.store.worker import SqlWorkerStore
-from tests.contract.store.world import T0, World, facts_of, new_run, result
-
-
-def claim_of(run: UUID, definition: int, index: int = 0, **changes: Any) -> Claim:
-    values: dict[str, Any] = {
-        "run_id": run,
-        "definition_id": definition,
-        "slot_key": f"t:{(T0 + timedelta(seconds=index)).isoformat()}",
-        "attempt": 1,
-        "orphan_count": 0,
-        "scheduled_for": T0 + timedelta(seconds=index),
-        "assign_seq": 7,
-        "claim_token": uuid4(),
-        "worker_id": "w-1",
-        "args": None,
-        "at": 0.0,
-    } | changes
-    return Claim(**values)
+from tests.contract.store.world import T0, World, claim_of, facts_of, new_run, result
 
 
 def replay(world: World, *claims: Claim) -> list[UUID]:

@@ -7,7 +7,7 @@ from uuid import UUID, uuid4
 
 from uuid_utils.compat import uuid7
 
-from scheduler.domain.values import Fence, RunResult, RunState, WorkerFacts
+from scheduler.domain.values import Claim, Fence, RunResult, RunState, WorkerFacts
 from scheduler.ports import CursorMove, NewRun
 from scheduler.store.cluster import SqlClusterStore
 from scheduler.store.leader import SqlLeaderStore
@@ -215,6 +215,24 @@ def result(
     run: UUID, token: UUID, state: RunState = RunState.SUCCEEDED, **changes: Any
 ) -> RunResult:
     return RunResult(run_id=run, claim_token=token, state=state, **changes)
+
+
+def claim_of(run: UUID, definition: int, index: int = 0, **changes: Any) -> Claim:
+    """The journal's word of w-1's claim of a run that ``new_run`` planned."""
+    values: dict[str, Any] = {
+        "run_id": run,
+        "definition_id": definition,
+        "slot_key": f"t:{(T0 + timedelta(seconds=index)).isoformat()}",
+        "attempt": 1,
+        "orphan_count": 0,
+        "scheduled_for": T0 + timedelta(seconds=index),
+        "assign_seq": 7,
+        "claim_token": uuid4(),
+        "worker_id": "w-1",
+        "args": None,
+        "at": 0.0,
+    } | changes
+    return Claim(**values)
 
 
 def as_uuid(value: Any) -> UUID:

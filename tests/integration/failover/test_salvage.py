@@ -15,8 +15,7 @@ from scheduler.execution.journal import KEEP_SECONDS, RunJournal
 from scheduler.execution.spool import Spool
 from scheduler.store.connections import database_from_url
 from scheduler.store.statements import Statement
-from tests.contract.store.test_replay import claim_of
-from tests.contract.store.world import World, result
+from tests.contract.store.world import World, claim_of, result
 
 NOW = 1000.0
 

@@ -13,8 +13,7 @@ from scheduler.domain.values import RunState
 from scheduler.store.connections import database_from_url
 from scheduler_demo.services import EmbeddedPostgres, wait_until
 from tests.conftest import TestDatabase
-from tests.contract.store.test_replay import claim_of
-from tests.contract.store.world import World, result
+from tests.contract.store.world import World, claim_of, result
 from tests.integration.failover.standby import Standby, either
 
 pytestmark = [pytest.mark.postgres, pytest.mark.slow]
