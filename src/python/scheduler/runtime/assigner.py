@@ -62,8 +62,11 @@ class Assigner:
         begun = self._begun(rows, active, now, spare=began < self._look_at_all_at)
         answer = self._decide(term, rows, active, begun, workers, now, paused=paused)
         self._given.update(answer.assigned)
+        # First what starts now: a reason to wait may be written a moment later.
+        orders = self._assign(term, answer.assigned)
+        self._dispatch(orders, workers)
+        self._tell(term, orders)
         self._write(term, rows, answer)
-        self._dispatch(self._assign(term, answer.assigned), workers)
         if began >= self._look_at_all_at and len(rows) > MANY:
             ended = self._clock.boottime()
             self._look_at_all_at = ended + min(LOOK_PAUSES * (ended - began), LONGEST_PAUSE_SECONDS)
@@ -147,17 +150,19 @@ class Assigner:
         news = [wait for wait in waits if known[wait[0]] is not wait[1]]
         if news:
             self._store.wait(term.fence, news)
-            for run_id, reason, detail in news:
-                log.info("run_waits", run_id=str(run_id), reason=str(reason), detail=detail)
+            for reason, count in Counter(reason for _, reason, _ in news).items():
+                log.info("runs_wait", reason=str(reason), count=count, epoch=term.epoch)
 
     def _assign(
         self, term: Term, assigned: Sequence[tuple[UUID, str]]
     ) -> list[tuple[str, StartOrder]]:
         if not assigned:
             return []
-        orders = self._store.assign(
+        return self._store.assign(
             term.fence, [(run, worker, term.next_assign_seq()) for run, worker in assigned]
         )
+
+    def _tell(self, term: Term, orders: Sequence[tuple[str, StartOrder]]) -> None:
         for worker_id, order in orders:
             log.info(
                 "run_assigned",
@@ -167,7 +172,6 @@ class Assigner:
                 worker_id=worker_id,
                 epoch=term.epoch,
             )
-        return orders
 
     def _dispatch(
         self, orders: Sequence[tuple[str, StartOrder]], workers: Sequence[WorkerView]
