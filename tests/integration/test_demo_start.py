@@ -52,7 +52,7 @@ def test_a_data_folder_is_free_again_after_use(tmp_path):
 def test_a_data_folder_that_cannot_be_made_is_named(tmp_path):
     (tmp_path / "file").write_text("")
     with (
-        pytest.raises(DemoProblem, match="cannot be made .*; name another with --data-dir"),
+        pytest.raises(DemoProblem, match=r"cannot be made .*; name another with --data-dir"),
         Layout(tmp_path / "file" / "d").locked(),
     ):
         pass

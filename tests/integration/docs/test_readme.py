@@ -15,7 +15,7 @@ PYTHON = re.compile(r"```python\n(.*?)```", re.DOTALL)
 @pytest.mark.parametrize("name", ["README.md", "README.ja.md"])
 def test_the_job_of_the_readme_is_saved_with_its_schedule(name):
     (example,) = PYTHON.findall((ROOT / name).read_text(encoding="utf-8"))
-    exec(compile(example, name, "exec"), {})  # noqa: S102 - our own text
+    exec(compile(example, name, "exec"), {})
     job = JobDefinition.objects.get(name="nightly-report")
     assert job.schedule == {"kind": "cron", "expression": "30 2 * * *"}
     assert job.timezone == "Asia/Tokyo"
