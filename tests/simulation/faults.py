@@ -72,7 +72,7 @@ def _until(world: "World", seconds: float, undo: Callable[[], None]) -> None:
 
 def _some_node(world: "World") -> Node:
     leader = world.leader()
-    if leader is None:
+    if leader is None or len(world.nodes) == 1:
         return world.random.choice(world.nodes)
     if world.random.random() < world.scenario.leader_share:
         return leader.node
@@ -116,6 +116,12 @@ def kill_fork_server(world: "World") -> None:
     node = _some_node(world)
     if node.process is not None:
         node.process.host.server.die()
+
+
+def kill_run(world: "World") -> None:
+    node = _some_node(world)
+    if node.process is not None:
+        node.process.host.server.lose_a_run()
 
 
 def stop_fork_server(world: "World") -> None:
@@ -259,6 +265,7 @@ KINDS: dict[str, Fault] = {
     "stop": stop,
     "restart_well": restart_well,
     "kill_fork_server": kill_fork_server,
+    "kill_run": kill_run,
     "stop_fork_server": stop_fork_server,
     "crash_all": crash_all,
     "cut_rdb": cut_rdb,

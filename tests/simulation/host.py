@@ -192,6 +192,12 @@ class ForkServer:
         if over and stuck and (self._processes or self._queued):
             self.die()
 
+    def lose_a_run(self) -> None:
+        """SIGKILL of one run, by somebody else."""
+        if self._processes:
+            process = self._world.random.choice(list(self._processes.values()))
+            self._end(process, None, signal.SIGKILL)
+
     def die(self) -> None:
         """SIGKILL of the fork server: its runs die with it, then the worker is told."""
         if not self.life.alive:

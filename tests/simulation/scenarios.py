@@ -18,6 +18,7 @@ SHORT = RuntimeConfig(
 """Shorter leases: more happens in the same time."""
 
 CHAOS = Scenario("chaos", config=SHORT)
+VARIED = Scenario("varied", varied=True, config=SHORT, odds=Odds(pause=0.0002, slow=0.02))
 DEFAULTS = Scenario("defaults", seconds=600.0, faults=16)
 CALM_HOUR = Scenario("calm", nodes=4, jobs=6, seconds=3600.0, faults=0)
 
@@ -83,5 +84,16 @@ DEPOSED = Scenario(
 
 SCENARIOS = {
     one.name: one
-    for one in (CHAOS, DEFAULTS, CALM_HOUR, STORMY, STALLS, SIEGE, ECHOES, SUCCESSIONS, DEPOSED)
+    for one in (
+        CHAOS,
+        VARIED,
+        DEFAULTS,
+        CALM_HOUR,
+        STORMY,
+        STALLS,
+        SIEGE,
+        ECHOES,
+        SUCCESSIONS,
+        DEPOSED,
+    )
 }

@@ -50,6 +50,8 @@ class Scenario:
     faults: int = 12
     kinds: tuple[str, ...] = ()
     """Names of fault kinds to draw from; empty: all."""
+    varied: bool = False
+    """One to five nodes, room for one to eight runs on each, as the seed says."""
     fault_seconds: float = 30.0
     """How long a fault usually lasts at most; some last four times as long."""
     leader_share: float = 0.5
@@ -93,7 +95,9 @@ class World:
         self.timeline = Timeline(self._after_each)
         self.story: list[str] = []
         self._tells = tell
-        self.capacity = scenario.capacity
+        self.capacity, nodes = scenario.capacity, scenario.nodes
+        if scenario.varied:
+            self.capacity, nodes = self.random.choice([1, 2, 8]), self.random.randint(1, 5)
         self.kill_seconds = self._draw_kill_seconds()
         self.database = SharedDatabase(lambda: cluster_time(self.timeline.now))
         self.redis = RedisState(lambda: self.timeline.now)
@@ -103,7 +107,7 @@ class World:
         self.auditor = Auditor(self)
         self.orders: dict[UUID, StartOrder] = {}
         self.moments: list[Moment] = []
-        self.nodes = [self._make_node(number) for number in range(1, scenario.nodes + 1)]
+        self.nodes = [self._make_node(number) for number in range(1, nodes + 1)]
         ends_at = EPOCH + timedelta(seconds=scenario.seconds)
         self.jobs: list[Job] = job_writes.draw_jobs(self, scenario.jobs, ends_at)
         self._worker_ids = 0
