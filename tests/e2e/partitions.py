@@ -7,6 +7,7 @@ Every worker reaches PostgreSQL and Valkey, and is reached by the others' gRPC c
 import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -83,10 +84,13 @@ class PartitionableCluster(Cluster):
             proxy.heal()
 
     def mend(self) -> None:
-        """As ``Cluster.mend``, and the leader hears from every worker on every line."""
+        """As ``Cluster.mend``; the leader hears from every worker, and no run waits that was due
+        before: starts seen from now on are those of slots due from now on."""
         self.heal()
         super().mend()
         self.wait_until(lambda: not self.suspects(), "an end of all doubts", 15.0)
+        now = datetime.now(UTC)
+        self.wait_until(lambda: not self._waiting(now), "an end of what waited", 40.0)
 
     def suspects(self) -> list[str]:
         """Ids of the live workers whose continuation is in doubt."""
@@ -117,6 +121,9 @@ class PartitionableCluster(Cluster):
         log_path = self.layout.logs / f"worker-{number}.log"
         options = (*self._worker_options, "--grpc-port", str(port))
         return AdvertisedWorker(number, environment, log_path, options)
+
+    def _waiting(self, now: datetime) -> bool:
+        return any(r.due_at <= now and r.state in ("PENDING", "ASSIGNED") for r in self.runs())
 
     def _rdb_target(self) -> Callable[[], str]:
         postgres = self.postgres

@@ -169,14 +169,15 @@ def test_a_run_outlives_its_workers_line_to_the_database_and_its_result_arrives_
     cluster, watch
 ):
     run, worker = begin_long_run(cluster, seconds=LEASE_SECONDS + 3)
-    name, replayed = cluster.worker_id(worker), said(worker, "spool_replayed")
+    name = cluster.worker_id(worker)
+    spooled, replayed = said(worker, "results_spooled"), said(worker, "spool_replayed")
     watch.restart()
     cluster.lines_of(worker).rdb.silence()
     cluster.wait_until(
         lambda: any(m.run_id == str(run.id) for m in cluster.marks("end")), "its end", 30
     )
     assert watch.seconds > LEASE_SECONDS + 1
-    cluster.wait_until(lambda: said(worker, "results_spooled") > 0, "a result in the spool")
+    cluster.wait_until(lambda: said(worker, "results_spooled") > spooled, "a spooled result")
     assert [row.state for row in attempts_of(cluster, run)] == ["RUNNING"]
     watch.restart()
     cluster.heal()
@@ -186,8 +187,8 @@ def test_a_run_outlives_its_workers_line_to_the_database_and_its_result_arrives_
     watch.say("worker cut from the RDB -> its spooled result arrives, after the line is back")
     assert len(starts_of(cluster, run)) == 1
     assert cluster.worker_id(worker) == name
-    assert said(worker, "spool_replayed") == replayed + 1
     cluster.assert_all_slots_ran_once()
+    assert said(worker, "spool_replayed") == replayed + 1
 
 
 def test_a_worker_cut_off_from_all_ends_its_runs_first_and_they_run_elsewhere(cluster, watch):
