@@ -115,7 +115,7 @@ class ForkServer:
     def _start(self, spec: LaunchSpec) -> None:
         self._queued.discard(spec.run_id)
         if self.table.lease_over(self._now()):
-            self._tell([ProcessNotStarted(spec.run_id, "the lease has run out")])
+            self._tell([ProcessNotStarted(spec.run_id, "the lease has run out", blameless=True)])
             return
         process = RunProcess(spec, next(self._pids), self._world.behaviour_of(spec.run_id))
         self._processes[spec.run_id] = process

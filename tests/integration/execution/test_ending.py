@@ -123,6 +123,7 @@ def test_nothing_starts_after_the_end_of_the_lease_until_the_next(jobs):
     jobs.host.set_deadline(boottime() - 1)
     end, _ = jobs.run("noop")
     assert isinstance(end, ProcessNotStarted) and "lease has run out" in end.error
+    assert end.blameless
     jobs.lease(60.0)
     assert jobs.run("noop")[0].exit_code == 0
 

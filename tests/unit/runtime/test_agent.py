@@ -169,6 +169,17 @@ def test_results_wait_on_disk_while_the_rdb_is_away_and_are_written_once(worker)
     assert worker.agent.idle()
 
 
+def test_a_run_that_the_host_would_not_start_is_tried_again_whatever_its_policy(worker):
+    once = order()
+    worker.offer(once)
+    worker.tick()
+    worker.agent.happened([ProcessNotStarted(once.run_id, "the lease is over", blameless=True)])
+    worker.tick()
+    (result,) = worker.store.finished
+    assert (result.state, result.reason) == (RunState.FAILED, Reason.NEVER_STARTED)
+    assert result.retry_delay_seconds == 0.0
+
+
 def test_a_cancel_reaches_the_process_of_a_run_and_drops_an_order_not_started(worker):
     running, waiting = order(), order(start_in=60.0)
     worker.offer(running, waiting)

@@ -200,8 +200,12 @@ class ProcessExited:
 
 @dataclass(frozen=True, slots=True)
 class ProcessNotStarted:
+    """``blameless``: the host would not start it (the lease is over, the worker stops), which is
+    no fault of the job."""
+
     run_id: UUID
     error: str
+    blameless: bool = False
 
 
 @dataclass(frozen=True, slots=True)

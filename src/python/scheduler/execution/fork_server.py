@@ -132,7 +132,8 @@ class ForkServer:
 
     def _refuse_queue(self) -> None:
         for spec in self._queue:
-            self._events.append(ProcessNotStarted(spec.run_id, "The worker stops; run it again."))
+            why = "The worker stops; run it again."
+            self._events.append(ProcessNotStarted(spec.run_id, why, blameless=True))
         self._queue.clear()
 
     # ------------------------------------------------------------------------------ starting
@@ -143,7 +144,8 @@ class ForkServer:
             try:
                 self._start(spec)
             except SchedulerError as error:
-                self._events.append(ProcessNotStarted(spec.run_id, str(error)))
+                blameless = isinstance(error, LeaseOver)
+                self._events.append(ProcessNotStarted(spec.run_id, str(error), blameless))
             except OSError as error:
                 why = (
                     f"No process could be made ({error.strerror}); "

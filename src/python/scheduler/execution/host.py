@@ -381,7 +381,8 @@ class ProcessHost:
 
     def _refuse(self, specs: Sequence[LaunchSpec]) -> None:
         why = str(ForkServerNotReady(self._problem)) if self._problem else "The worker stops."
-        self._happened.extend(ProcessNotStarted(spec.run_id, why) for spec in specs)
+        unready = bool(self._problem)
+        self._happened.extend(ProcessNotStarted(spec.run_id, why, not unready) for spec in specs)
 
     def _wake(self) -> None:
         with suppress(BlockingIOError):

@@ -175,8 +175,8 @@ def _encode_event(event: ProcessEvent) -> Message:
             marks = [event.timed_out, event.canceled, event.lease_lost]
             end = [event.exit_code, event.signal, event.at_boottime]
             return ["exited", event.run_id.hex, *end, *marks, encode_use(event.use)]
-        case ProcessNotStarted(run_id, error):
-            return ["not_started", run_id.hex, error]
+        case ProcessNotStarted(run_id, error, blameless):
+            return ["not_started", run_id.hex, error, blameless]
         case _:
             raise TypeError(f"{type(event).__name__} does not travel on this line")
 

@@ -210,7 +210,9 @@ class Agent:
         if claimed is None:
             return
         chance = self._random.random()
-        if isinstance(event, ProcessNotStarted):
+        if isinstance(event, ProcessNotStarted) and event.blameless:
+            result = outcomes.never_started(event.run_id, claimed.token, event.error)
+        elif isinstance(event, ProcessNotStarted):
             result = outcomes.not_started(
                 claimed.order, claimed.token, Reason.START_FAILED, event.error, chance
             )
@@ -374,18 +376,9 @@ class Agent:
             if cancel_requested:
                 self.cancel([run_id])
         elif run_id not in ended:
-            # It did nothing, so it is tried again whatever its policy says of failures.
             log.error("run_never_started", run_id=str(run_id), worker_id=self._member.worker_id)
-            self._results.append(
-                RunResult(
-                    run_id,
-                    token,
-                    RunState.FAILED,
-                    Reason.NEVER_STARTED,
-                    error="claimed, but its worker has no process of it",
-                    retry_delay_seconds=0.0,
-                )
-            )
+            why = "claimed, but its worker has no process of it"
+            self._results.append(outcomes.never_started(run_id, token, why))
 
     def _kill_unclaimed(self, claimed_rows: set[UUID]) -> None:
         strangers = [run for run in self._claimed if run not in claimed_rows]

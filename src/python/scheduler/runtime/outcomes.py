@@ -73,6 +73,19 @@ def not_started(
     )
 
 
+def never_started(run_id: UUID, claim_token: UUID, error: str) -> RunResult:
+    """The result of a claimed run that was not even tried. It did nothing, so it is tried again
+    at once, whatever its policy says of failures."""
+    return RunResult(
+        run_id,
+        claim_token,
+        RunState.FAILED,
+        Reason.NEVER_STARTED,
+        error=error,
+        retry_delay_seconds=0.0,
+    )
+
+
 def orphaned(
     order: StartOrder,
     claim_token: UUID,
