@@ -70,10 +70,16 @@ class Worker:
         self._shut_down()
 
     def _read_events(self) -> None:
-        while not self._ended.is_set():
-            events = self._parts.adapters.host.events(HOST_POLL_SECONDS)
-            if events:
-                self._parts.agent.happened(events)
+        """A worker that no longer hears how its runs end stops: they are tried elsewhere."""
+        try:
+            while not self._ended.is_set():
+                events = self._parts.adapters.host.events(HOST_POLL_SECONDS)
+                if events:
+                    self._parts.agent.happened(events)
+        except Exception:
+            log.exception("process_events_lost", worker_id=self._parts.member.worker_id)
+            self._hurry.set()
+            self._stop.set()
 
     def _shut_down(self) -> None:
         parts, clock = self._parts, self._parts.adapters.clock
