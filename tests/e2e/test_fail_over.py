@@ -39,7 +39,7 @@ def cluster() -> Iterator[ReplicatedCluster]:
     """Three workers over a primary and a standby."""
     folder = Path(tempfile.mkdtemp(prefix="scheduler-e2e-"))
     with ReplicatedCluster(folder, JOBS, workers=3) as cluster:
-        cluster.wait_for_starts(6)
+        cluster.wait_for_starts(6, seconds=60.0)
         yield cluster
     shutil.rmtree(folder, ignore_errors=True)
 
@@ -57,7 +57,7 @@ def assert_nothing_was_lost_or_doubled(cluster: ReplicatedCluster, before: list[
     assert {replay["timeline"] for replay in replays} == {2}
     assert sum(replay["claims_lost"] for replay in replays) > 0
     assert sum(replay["results_lost"] for replay in replays) > 0
-    cluster.audit(settle_seconds=60.0)
+    cluster.audit(settle_seconds=120.0)
     after = {run.id: run.state for run in cluster.runs()}
     for state in ("SUCCEEDED", "RUNNING"):
         known = {run.id for run in before if run.state == state}
@@ -70,7 +70,7 @@ def test_a_fail_over_that_loses_commits_loses_and_doubles_no_slot(cluster):
     epoch = cluster.epoch
     before = lose_seconds(cluster)
     cluster.fail_over()
-    cluster.wait_for_starts(6, epoch_after=epoch, seconds=40.0)
+    cluster.wait_for_starts(6, epoch_after=epoch, seconds=90.0)
     assert_nothing_was_lost_or_doubled(cluster, before)
 
 
@@ -83,7 +83,7 @@ def test_a_worker_paused_over_the_fail_over_is_awaited(cluster):
     time.sleep(PAUSED_SECONDS)
     assert [mark for mark in cluster.marks("start") if mark.epoch > epoch] == []
     paused.resume()
-    cluster.wait_for_starts(6, epoch_after=epoch, seconds=40.0)
+    cluster.wait_for_starts(6, epoch_after=epoch, seconds=90.0)
     assert_nothing_was_lost_or_doubled(cluster, before)
 
 
@@ -94,9 +94,9 @@ def test_what_a_worker_had_done_that_died_with_the_primary_is_found_on_its_disk(
     dead.kill()
     cluster.fail_over()
     dead.start()
-    cluster.wait_for_starts(6, epoch_after=epoch, seconds=60.0)
+    cluster.wait_for_starts(6, epoch_after=epoch, seconds=120.0)
     assert cluster.said("abandoned_journal_replayed")
-    cluster.audit(settle_seconds=60.0)
+    cluster.audit(settle_seconds=120.0)
     after = {run.id: run.state for run in cluster.runs()}
     ended = {run.id for run in before if run.state == "SUCCEEDED"}
     assert {after.get(run_id) for run_id in ended} == {"SUCCEEDED"}
@@ -106,7 +106,7 @@ def test_what_a_worker_had_done_that_died_with_the_primary_is_found_on_its_disk(
 
 def test_a_restart_is_no_fail_over(cluster):
     cluster.postgres.restart()
-    cluster.wait_for_starts(6, seconds=30.0)
+    cluster.wait_for_starts(6, seconds=90.0)
     assert cluster.said("journal_replayed") == []
     assert cluster.said("replay_awaited") == []
     cluster.assert_all_slots_ran_once()
