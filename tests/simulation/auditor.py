@@ -74,10 +74,10 @@ class Auditor:
         self._world = world
         self._news: list[tuple[Any, ...]] = []
         self.alive: dict[UUID, Alive] = {}
+        self.started: set[UUID] = set()
         self.terms: dict[int, str] = {}
         self.promised_retries: set[UUID] = set()
         self.changes = 0
-        self.processes = 0
         connection = world.database.connection
         connection.create_function("audit", 7, self._note)
         connection.executescript(TRIGGERS)
@@ -169,10 +169,15 @@ class Auditor:
 
     # --------------------------------------------------------------------------- processes
 
+    @property
+    def processes(self) -> int:
+        """How many runs have had a process."""
+        return len(self.started)
+
     def process_started(self, run_id: UUID, machine: str) -> None:
         order = self._world.orders[run_id]
         slot = (order.definition_id, order.slot_key)
-        self.processes += 1
+        self.started.add(run_id)
         self._world.trace("process started", run=brief(run_id), machine=machine)
         for other in self.alive.values():
             if other.slot == slot:

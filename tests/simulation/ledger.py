@@ -37,6 +37,7 @@ def check(world: "World") -> None:
     findings = [
         *_open_runs(world),
         *_retries(world),
+        *_outcomes(world),
         *(finding for job in world.jobs for finding in _slots(world, job)),
         *(finding for job in world.jobs for finding in _hand_runs(world, job)),
     ]
@@ -74,6 +75,22 @@ def _retries(world: "World") -> list[str]:
     wrong += [f"run {brief(UUID(run))} was not retried" for run in promised - set(followers)]
     wrong += [f"run {brief(UUID(run))} was retried unasked" for run in set(followers) - promised]
     return wrong
+
+
+def _outcomes(world: "World") -> list[str]:
+    """The last word on a slot that says how its run ended is about a run that was tried."""
+    rows = world.sql(
+        """SELECT r.id, r.state, r.reason FROM scheduler_job_run AS r
+           WHERE r.state IN ('SUCCEEDED', 'FAILED', 'TIMED_OUT')
+             AND r.cancel_requested_at IS NULL
+             AND NOT EXISTS (SELECT 1 FROM scheduler_job_run AS n WHERE n.retry_of = r.id)""",
+        (),
+    )
+    return [
+        f"run {brief(UUID(row[0]))} is {row[1]} ({row[2]}) for good, but never had a process"
+        for row in rows
+        if UUID(row[0]) not in world.auditor.started
+    ]
 
 
 def _slots(world: "World", job: Job) -> list[str]:
