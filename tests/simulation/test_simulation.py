@@ -19,6 +19,7 @@ from tests.simulation.scenarios import (
     STALLS,
     STORMY,
     SUCCESSIONS,
+    VARIED,
 )
 from tests.simulation.world import World, simulate
 
@@ -26,6 +27,11 @@ from tests.simulation.world import World, simulate
 @pytest.mark.parametrize("seed", range(8))
 def test_every_slot_has_one_outcome_whatever_befalls_machines_lines_and_servers(seed: int) -> None:
     simulate(seed, CHAOS)
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_a_cluster_of_one_and_a_full_one_keep_the_same_promises(seed: int) -> None:
+    simulate(seed, VARIED)
 
 
 @pytest.mark.parametrize("seed", range(2))
