@@ -1,5 +1,7 @@
 """Which worker gets which run, and why the others wait."""
 
+from dataclasses import replace
+
 import pytest
 
 from scheduler.domain.assignment import worker_slots
@@ -250,6 +252,18 @@ def ahead(**changes):
 
 def test_a_run_due_soon_is_handed_out_ahead_where_nothing_can_hold_it():
     assert decide([ahead()], [place()]).assigned
+
+
+def test_a_run_due_soon_goes_where_least_is_running():
+    busy, idle = place("w-1", open_runs=3), place("w-2", open_runs=0)
+    assert decide([ahead()], [busy, idle]).assigned == [(run_id(1), "w-2")]
+
+
+def test_a_full_worker_is_handed_as_many_again_ahead_and_no_more():
+    runs = [replace(ahead(), run_id=run_id(n), definition_id=n) for n in range(1, 4)]
+    answer = decide(runs, [place(capacity=2, open_runs=2)])
+    assert len(answer.assigned) == 2
+    assert only(answer.waiting)[1] is Reason.WAIT_CAPACITY
 
 
 @pytest.mark.parametrize(

@@ -113,12 +113,14 @@ def assign(
 ) -> Assignments:
     """Decide about every run of ``runs`` (PENDING, due by now or soon). ``now`` is cluster time.
 
-    ``ahead`` are the same workers with the load of runs not yet due: those places are for runs
-    due later, and are taken from nobody who is due now. None: an empty load.
+    The load of ``workers`` is what takes a place now; that of ``ahead``, the same workers, counts
+    the runs handed to them before they are due too (None: there are none). Runs due later go to
+    the least loaded of those, up to as many again as it has places: a place taken in advance is
+    taken from nobody who is due now.
     """
     answer = Assignments()
     holders, pool = Holders(active), Pool(workers)
-    later = Pool(ahead if ahead is not None else [replace(w, open_runs=0) for w in workers])
+    later = Pool([replace(w, capacity=2 * w.capacity) for w in (ahead or workers)])
     candidates = [run for run in runs if _is_decidable(run, now)]
     startable = []
     for run in sorted(candidates, key=_order):

@@ -125,14 +125,13 @@ class Assigner:
     ) -> Assignments:
         leader = term.command.leader_worker_id
         refusing = {w.facts.worker_id for w in workers if self._refuses(w.facts.worker_id)}
-        later = [row for row in active if row.state is RunState.ASSIGNED and row.due_at > now]
         return assign(
             rows,
             active,
             worker_slots(workers, begun, leader, refusing),
             now,
             AssignmentPolicies(self._config().skip_late_runs_after_seconds, paused),
-            ahead=worker_slots(workers, later, leader, refusing),
+            ahead=worker_slots(workers, active, leader, refusing),
         )
 
     def _write(self, term: Term, rows: Sequence[WaitingRow], answer: Assignments) -> None:
