@@ -345,9 +345,11 @@ class Agent:
     def _give_back(self, items: Sequence[Handled]) -> None:
         """Orders that are not started here are somebody else's."""
         rows = [(item.order.run_id, item.order.assign_seq) for item in items]
-        self._store.give_back(self._member.worker_id, rows)
+        worker_id, epoch = self._member.worker_id, self._member.newest_epoch
+        given = self._store.give_back(worker_id, rows)
         self._ring()
-        log.info("orders_given_back", count=len(rows), worker_id=self._member.worker_id)
+        for run_id in given:
+            log.info("run_given_back", run_id=str(run_id), worker_id=worker_id, epoch=epoch)
 
     # -------------------------------------------------------------------------- anti-entropy
 
