@@ -7,10 +7,12 @@ import json
 from dataclasses import dataclass, field
 from datetime import datetime
 from random import Random
+from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
+from scheduler.domain.edits import Editable, planned_anew
 from scheduler.domain.schedules import Schedule, Window, parse_schedule
-from scheduler.store.dialects import to_text
+from scheduler.store.dialects import maybe_time, time_of, to_text
 from tests.simulation.database import cluster_time
 from tests.simulation.host import Behaviour
 
@@ -20,14 +22,12 @@ if TYPE_CHECKING:
 
 @dataclass(slots=True)
 class Version:
-    """A schedule in force from an edit on. ``planned_until`` is the cursor when it was replaced,
-    None while it is in force or when it never was planned at all."""
+    """A schedule in force from an edit on, up to the next one."""
 
     since: datetime
     spec: dict[str, Any]
     enabled: bool = True
     replaced_at: datetime | None = None
-    planned_until: datetime | None = None
 
 
 @dataclass(slots=True)
@@ -150,21 +150,40 @@ def insert_job(world: "World", job: Job, spec: dict[str, Any], policy: dict[str,
 def edit(world: "World", job: Job, spec: dict[str, Any], *, enabled: bool = True) -> None:
     """A new schedule from now on."""
     now = cluster_time(world.timeline.now)
-    planned_until, edited_at = world.sql(
-        "SELECT planned_until, edited_at FROM scheduler_job_definition WHERE id = ?",
-        (job.definition_id,),
-    )[0]
-    old = job.versions[-1]
-    old.replaced_at = now
-    if edited_at is None:
-        old.planned_until = datetime.fromisoformat(planned_until).replace(tzinfo=now.tzinfo)
+    changes = {"schedule": spec, "enabled": enabled, **planned_anew(_editable(world, job), now)}
+    job.versions[-1].replaced_at = now
     job.versions.append(Version(now, spec, enabled))
+    assigned = ", ".join(f"{column} = ?" for column in changes)
     world.sql(
-        """UPDATE scheduler_job_definition SET schedule = ?, enabled = ?, revision = revision + 1,
-           edited_at = ?, schedule_since = ?, next_fire_at = ? WHERE id = ?""",
-        (json.dumps(spec), enabled, *[to_text(now)] * 3, job.definition_id),
+        f"UPDATE scheduler_job_definition SET {assigned}, revision = revision + 1 WHERE id = ?",
+        (*(_column(value) for value in changes.values()), job.definition_id),
     )
     world.ring("leader")
+
+
+def _editable(world: "World", job: Job) -> Editable:
+    ((schedule, enabled, ends_at, planned_until, next_fire_at, edited_at, superseded),) = world.sql(
+        """SELECT schedule, enabled, ends_at, planned_until, next_fire_at, edited_at, superseded
+           FROM scheduler_job_definition WHERE id = ?""",
+        (job.definition_id,),
+    )
+    return SimpleNamespace(
+        schedule=json.loads(schedule),
+        timezone="UTC",
+        starts_at=None,
+        ends_at=time_of(ends_at),
+        enabled=bool(enabled),
+        planned_until=time_of(planned_until),
+        next_fire_at=maybe_time(next_fire_at),
+        edited_at=maybe_time(edited_at),
+        superseded=json.loads(superseded),
+    )
+
+
+def _column(value: Any) -> Any:
+    if isinstance(value, datetime):
+        return to_text(value)
+    return json.dumps(value) if isinstance(value, dict | list) else value
 
 
 def run_now(world: "World", job: Job) -> None:

@@ -128,17 +128,10 @@ def _due(job: Job) -> tuple[set[datetime], set[datetime]]:
     allowed: set[datetime] = set()
     for version in job.versions:
         if version.enabled:
-            required |= _between(job, version, version.since, _binding_until(job, version))
+            required |= _between(job, version, version.since, version.replaced_at or job.ends_at)
             until = (version.replaced_at or job.ends_at) + OLD_SLOTS_RUN_ON
             allowed |= _between(job, version, version.since, until)
     return required, allowed | required
-
-
-def _binding_until(job: Job, version: Version) -> datetime:
-    """Up to where a version binds: an edit takes back what was not planned when it came."""
-    if version.replaced_at is None:
-        return job.ends_at
-    return min(version.planned_until or version.since, version.replaced_at)
 
 
 def _between(job: Job, version: Version, since: datetime, until: datetime) -> set[datetime]:

@@ -146,6 +146,33 @@ class TestAnEdit:
         (row,) = world.leader.due_definitions(T0, 10)
         assert row.edited_at is None
 
+    def test_forgets_superseded_schedules_with_the_move_that_covers_them(self, world: World):
+        definition = world.define(edited_at=T0, superseded='[{"until": "a"}, {"until": "b"}]')
+        (row,) = world.leader.due_definitions(T0, 10)
+        assert row.superseded == [{"until": "a"}, {"until": "b"}]
+        move = move_of(definition, next_fire_at=T0, replaces_after=T0)
+        assert world.leader.record_plan(world.fence, [move]) == [definition]
+        (row,) = world.leader.due_definitions(T0, 10)
+        assert (row.edited_at, row.superseded) == (None, [])
+
+    def test_stays_with_a_move_that_leaves_something_owed(self, world: World):
+        definition, other = world.define(edited_at=T0, superseded="[{}]"), world.define("other")
+        moves = [
+            move_of(definition, next_fire_at=T0, replaces_after=T0, keeps_edit=True),
+            move_of(other, next_fire_at=T0),
+        ]
+        assert world.leader.record_plan(world.fence, moves) == [definition, other]
+        rows = world.leader.due_definitions(T0, 10)
+        assert [(row.edited_at, row.superseded) for row in rows] == [(T0, [{}]), (None, [])]
+        assert rows[0].planned_until == moves[0].planned_until_new
+
+    def test_that_came_meanwhile_loses_nothing_to_an_older_plan(self, world: World):
+        definition = world.define(edited_at=T0, superseded="[{}]")
+        stale = move_of(definition, revision=0, replaces_after=T0)
+        assert world.leader.record_plan(world.fence, [stale]) == []
+        (row,) = world.leader.due_definitions(T0, 10)
+        assert (row.edited_at, row.superseded) == (T0, [{}])
+
 
 class TestARequest:
     def test_becomes_one_run_with_its_arguments(self, world: World):

@@ -5,6 +5,7 @@ import pytest
 from django.core.exceptions import ValidationError
 
 from scheduler import requests
+from scheduler.domain.edits import read_segment
 from scheduler.domain.errors import InvalidArgs, JobNotFound, RunNotFound, WorkerNotFound
 from scheduler.domain.values import DesiredMode, RunState
 from scheduler.models import AdminActionLog, JobDefinition, JobRun, RunRequest
@@ -59,6 +60,31 @@ class TestSavingAJob:
         assert changed.edited_at is not None
         assert changed.schedule_since > since
         assert changed.edited_at == changed.next_fire_at
+
+    def test_while_nobody_plans_keeps_what_the_old_schedules_owe(self, world: World):
+        definition = planned(world, save(schedule=EVERY_MINUTE, timezone="Asia/Tokyo"))
+        long_ago = world.now() - timedelta(hours=2)
+        JobDefinition.objects.update(planned_until=long_ago, next_fire_at=long_ago)
+        first = save(schedule={"kind": "hourly", "minute": 5})
+        second = save(enabled=False)
+        requests.delete_definition("report", by="ann")
+        definition.refresh_from_db()
+        minutely, hourly, off = definition.superseded
+        assert (minutely["schedule"], minutely["timezone"]) == (EVERY_MINUTE, "Asia/Tokyo")
+        assert (hourly["schedule"], hourly["enabled"]) == (first.schedule, True)
+        assert not off["enabled"]
+        ends = [read_segment(each).until for each in definition.superseded]
+        assert ends == [first.edited_at, second.edited_at, definition.deleted_at]
+        assert definition.planned_until == long_ago
+
+    def test_with_nothing_owed_sets_the_cursor_to_the_edit(self, world: World):
+        definition = planned(world, save(schedule=EVERY_MINUTE))
+        ahead = world.now() + timedelta(minutes=1)
+        JobDefinition.objects.update(planned_until=ahead, next_fire_at=ahead)
+        save(schedule={"kind": "hourly", "minute": 5})
+        definition.refresh_from_db()
+        assert definition.superseded == []
+        assert definition.planned_until == definition.edited_at
 
     def test_with_another_priority_leaves_the_plan_alone(self, world: World):
         definition = planned(world, save(schedule=EVERY_MINUTE))

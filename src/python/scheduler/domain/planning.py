@@ -28,16 +28,22 @@ so long that even counting takes time, each tick covers a bounded stretch with s
 ``next_fire_at`` then lies in the past, so that the next tick follows at once.
 
 **Ahead**: slots up to ``horizon`` (now + SCHEDULER_ASSIGN_AHEAD_SECONDS) are planned before they
-are due. **An edit** (``edited_at``) moves the cursor to the edit's own time, forwards or
-backwards: planned rows after it that have not started are deleted unless the new schedule has
-their slot too, and slots before it are never created. **Disabled** definitions have no slots.
+are due. **An edit** (``edited_at``): the new schedule has slots after the edit's own time alone,
+and planned rows after it that have not started are deleted unless the new schedule has their slot
+too. What earlier schedules still owe up to the edit, because nobody planned (``superseded``), is
+covered first, each slot by the schedule in force at its instant and all of them by the rules
+above. **Disabled** definitions have no slots; one that is disabled or deleted by now runs none of
+those that its earlier schedules owe: each is SKIPPED, MISFIRE_SKIPPED.
 """
 
-from collections.abc import Iterable
+from bisect import bisect_left
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
+from itertools import groupby
 
+from scheduler.domain.edits import Superseded
 from scheduler.domain.runs import TIMED
 from scheduler.domain.schedules import Schedule
 from scheduler.domain.values import Reason, RunState
@@ -74,6 +80,8 @@ class PlannableDefinition:
     skip_late_after_seconds: float = 300.0
     edited_at: datetime | None = None
     """When an edit that is not planned yet was asked for."""
+    superseded: tuple[Superseded, ...] = ()
+    """The schedules in force from the cursor to the edit, oldest first, if they owe slots."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,8 +104,9 @@ class DefinitionPlan:
 
     ``slots`` are in order of time. A row that exists already (kept over an edit) stays as it is:
     insert with ON CONFLICT (definition, slot_key, attempt) DO NOTHING. After an edit,
-    ``replaces_after`` is its time: timed rows (``t:``) not started, first attempts, with
-    ``scheduled_for > replaces_after`` whose slot_key is not among ``slots`` are deleted first.
+    ``replaces_after`` is its time, or the cursor where slots before it are owed: timed rows
+    (``t:``) not started, first attempts, with ``scheduled_for > replaces_after`` whose slot_key
+    is not among ``slots`` are deleted first.
     """
 
     definition_id: int
@@ -107,6 +116,8 @@ class DefinitionPlan:
     next_fire_at: datetime | None
     slots: tuple[PlannedSlot, ...] = ()
     replaces_after: datetime | None = None
+    keeps_edit: bool = False
+    """Earlier schedules owe more than this move covers: the edit stays for the next one."""
 
     @property
     def catches_up(self) -> bool:
@@ -136,37 +147,70 @@ def slot_key(instant: datetime) -> str:
 def _plan_one(
     definition: PlannableDefinition, now: datetime, horizon: datetime, limits: PlanLimits
 ) -> DefinitionPlan:
-    cursor = definition.edited_at or definition.planned_until
-    if not definition.enabled:
-        return _move(definition, cursor, None, ())
-    found = definition.schedule.between(cursor, horizon, limits.scan)
+    found = _slots_owed(definition, horizon, limits.scan)
     late_from = now - timedelta(seconds=definition.skip_late_after_seconds)
-    missed = [slot for slot in found if slot < late_from]
+    missed = [slot for slot in found if slot < late_from] if definition.enabled else found
     on_time = found[len(missed) :]
     if len(found) == limits.scan and not on_time:
         return _cover_a_stretch(definition, missed, now, limits)
     planned = on_time[: limits.rows]
     rows = _missed_rows(definition, missed, now, limits) + [_on_time_row(s) for s in planned]
     everything = len(found) < limits.scan and len(planned) == len(on_time)
-    reached = max(cursor, horizon) if everything else planned[-1]
-    return _move(definition, reached, definition.schedule.next_after(reached), tuple(rows))
+    reached = _end(definition, horizon) if everything else planned[-1]
+    return _move(definition, reached, tuple(rows))
+
+
+def _slots_owed(definition: PlannableDefinition, horizon: datetime, limit: int) -> list[datetime]:
+    """The slots after the cursor, each by the schedule in force at its instant."""
+    found: list[datetime] = []
+    cursor = definition.planned_until
+    for past in definition.superseded:
+        if past.schedule is not None and cursor < past.until and len(found) < limit:
+            found += past.schedule.between(cursor, past.until, limit - len(found))
+        cursor = max(cursor, past.until)
+    if definition.enabled and len(found) < limit:
+        start = _start_of_present(definition)
+        found += definition.schedule.between(start, horizon, limit - len(found))
+    return found
+
+
+def _end(definition: PlannableDefinition, horizon: datetime) -> datetime:
+    """The cursor once everything is covered."""
+    start = _start_of_present(definition)
+    return max(start, horizon) if definition.enabled else start
+
+
+def _start_of_present(definition: PlannableDefinition) -> datetime:
+    """From where on the present schedule counts (after a fail-over of the RDB its clock, and so
+    an edit, may lie before what was superseded)."""
+    start = definition.edited_at or definition.planned_until
+    return max([start, *(past.until for past in definition.superseded)])
 
 
 def _move(
-    definition: PlannableDefinition,
-    reached: datetime,
-    next_fire_at: datetime | None,
-    slots: tuple[PlannedSlot, ...],
+    definition: PlannableDefinition, reached: datetime, slots: tuple[PlannedSlot, ...]
 ) -> DefinitionPlan:
+    owes = bool(definition.superseded) and reached < _start_of_present(definition)
     return DefinitionPlan(
         definition_id=definition.definition_id,
         revision=definition.revision,
         planned_until_old=definition.planned_until,
         planned_until_new=reached,
-        next_fire_at=next_fire_at,
+        next_fire_at=reached if owes else _next_slot(definition, reached),
         slots=slots,
-        replaces_after=definition.edited_at,
+        replaces_after=_replaces_after(definition),
+        keeps_edit=owes,
     )
+
+
+def _next_slot(definition: PlannableDefinition, reached: datetime) -> datetime | None:
+    return definition.schedule.next_after(reached) if definition.enabled else None
+
+
+def _replaces_after(definition: PlannableDefinition) -> datetime | None:
+    if definition.edited_at is None or not definition.superseded:
+        return definition.edited_at
+    return min(definition.planned_until, definition.edited_at)
 
 
 def _on_time_row(slot: datetime) -> PlannedSlot:
@@ -177,23 +221,34 @@ def _missed_rows(
     definition: PlannableDefinition, missed: list[datetime], now: datetime, limits: PlanLimits
 ) -> list[PlannedSlot]:
     older, newest = missed[: -limits.missed_rows], missed[-limits.missed_rows :]
+    policy = definition.misfire_policy if definition.enabled else MisfirePolicy.SKIP
     first_to_run = {
         MisfirePolicy.SKIP: len(newest),
         MisfirePolicy.RUN_ONCE: max(len(newest) - 1, 0),
         MisfirePolicy.RUN_ALL: 0,
-    }[definition.misfire_policy]
+    }[policy]
     return [
-        *([_skipped_row(definition, older, now)] if older else []),
+        *_shared_rows(definition, older, now),
         *(_skipped_row(definition, [slot], now) for slot in newest[:first_to_run]),
         *(PlannedSlot(slot_key(s), s, now, RunState.PENDING) for s in newest[first_to_run:]),
     ]
+
+
+def _shared_rows(
+    definition: PlannableDefinition, slots: list[datetime], now: datetime
+) -> Iterator[PlannedSlot]:
+    """One SKIPPED row for the slots of each schedule: no row spans an edit."""
+    ends = [past.until for past in definition.superseded]
+    for _schedule, own in groupby(slots, key=lambda slot: bisect_left(ends, slot)):
+        yield _skipped_row(definition, list(own), now)
 
 
 def _skipped_row(
     definition: PlannableDefinition, slots: list[datetime], now: datetime
 ) -> PlannedSlot:
     """One SKIPPED row over these missed slots."""
-    coalesced = definition.misfire_policy is MisfirePolicy.RUN_ONCE
+    coalesced = definition.enabled and definition.misfire_policy is MisfirePolicy.RUN_ONCE
+    why = f"policy {definition.misfire_policy}" if definition.enabled else "the job is now off"
     late = (now - slots[-1]).total_seconds()
     return PlannedSlot(
         slot_key=slot_key(slots[0]),
@@ -201,7 +256,7 @@ def _skipped_row(
         due_at=slots[0],
         state=RunState.SKIPPED,
         reason=Reason.MISFIRE_COALESCED if coalesced else Reason.MISFIRE_SKIPPED,
-        detail=f"nobody planned it for {late:.0f} s; policy {definition.misfire_policy}",
+        detail=f"nobody planned it for {late:.0f} s; {why}",
         scheduled_until=slots[-1] if len(slots) > 1 else None,
         slot_count=len(slots),
     )
@@ -212,6 +267,5 @@ def _cover_a_stretch(
 ) -> DefinitionPlan:
     """There are more missed slots than one look shows. The last ones seen are left to the next
     tick: only it can know which are the newest."""
-    covered, left = missed[: -limits.missed_rows], missed[-limits.missed_rows :]
-    row = _skipped_row(definition, covered, now)
-    return _move(definition, covered[-1], left[0], (row,))
+    covered = missed[: -limits.missed_rows]
+    return _move(definition, covered[-1], tuple(_shared_rows(definition, covered, now)))

@@ -125,6 +125,13 @@ class JobDefinition(models.Model):
         editable=False,
         help_text="When the schedule was changed, until the leader has planned it anew.",
     )
+    superseded = models.JSONField(
+        blank=True,
+        default=list,
+        db_default=models.Value([], models.JSONField()),
+        editable=False,
+        help_text="Schedules edited away while nobody planned; their slots are still owed.",
+    )
     schedule_since = models.DateTimeField(
         default=now,
         db_default=Now(),

@@ -1,6 +1,6 @@
 """Rows of definitions and runs, as the runtime reads and writes them."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -45,6 +45,9 @@ class CursorMove:
     replaces_after: datetime | None = None
     """After an edit: timed rows (``t:``) not started, first attempts, with ``scheduled_for`` after
     this whose slot_key is not among ``runs`` are deleted in the same statement."""
+    keeps_edit: bool = False
+    """The edit is not planned to its end: ``edited_at`` and ``superseded`` stay for the next move.
+    Otherwise this move clears them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +68,8 @@ class DefinitionRow:
     ends_at: datetime | None
     edited_at: datetime | None
     """When a request edited it and no plan has followed yet (``domain.planning`` on edits)."""
+    superseded: Sequence[Mapping[str, Any]] = ()
+    """The schedules that were in force since the cursor, oldest first (``domain.edits``)."""
 
 
 @dataclass(frozen=True, slots=True)

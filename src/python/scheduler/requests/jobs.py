@@ -1,8 +1,9 @@
 """Definitions as people change them: checked, recorded, and planned anew by the leader.
 
 A change of when a job runs takes effect at the instant it is saved: planned runs that have not
-started and that the new schedule lacks go, and no slot before that instant is made up. A change
-of anything else takes effect with the next assignment.
+started and that the new schedule lacks go, and no slot before that instant is made up. Slots that
+the old schedule owes up to that instant, for nobody planned, stay owed (``domain.edits``). A
+change of anything else takes effect with the next assignment.
 """
 
 from datetime import datetime
@@ -11,6 +12,7 @@ from typing import Any
 from django.core.exceptions import ValidationError
 from django.db.models import F
 
+from scheduler.domain.edits import planned_anew
 from scheduler.domain.errors import JobNotFound
 from scheduler.domain.schedules import with_anchor
 from scheduler.models import JobDefinition, RunRequest
@@ -65,10 +67,13 @@ def delete_definition(name: str, *, by: str, ring: Ring | None = None) -> None:
 
     Planned runs that have not started go; those under way end as they would."""
     with writing():
-        definition = find_job(name)
+        definition = _locked(name) or find_job(name)
         now = rdb_now()
         JobDefinition.objects.filter(pk=definition.pk).update(
-            deleted_at=now, updated_at=now, revision=F("revision") + 1, **_planned_anew(now)
+            deleted_at=now,
+            updated_at=now,
+            revision=F("revision") + 1,
+            **planned_anew(definition, now),
         )
         RunRequest.objects.filter(definition=definition, handled_at=None).update(handled_at=now)
         record("job_deleted", name, by)
@@ -128,7 +133,7 @@ def _change(
         return definition
     changed |= {"updated_at": now, "revision": definition.revision + 1}
     if changed.keys() & WHEN_FIELDS:
-        changed |= _planned_anew(now)
+        changed |= planned_anew(definition, now)
     for key, value in changed.items():
         setattr(definition, key, value)
     definition.full_clean()
@@ -136,10 +141,6 @@ def _change(
     record("job_changed", definition.name, by, fields=sorted(changed.keys() & wanted.keys()))
     tell(ring, "leader")
     return definition
-
-
-def _planned_anew(now: datetime) -> dict[str, datetime]:
-    return {"edited_at": now, "next_fire_at": now, "schedule_since": now}
 
 
 def _anchored(fields: dict[str, Any], old: dict[str, Any] | None, now: datetime) -> dict[str, Any]:

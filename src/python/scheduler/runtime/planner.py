@@ -10,6 +10,7 @@ from uuid import UUID
 
 import structlog
 
+from scheduler.domain.edits import Superseded, end_of_segment, read_segment
 from scheduler.domain.errors import SchedulerError
 from scheduler.domain.planning import DefinitionPlan, MisfirePolicy, PlannableDefinition, plan
 from scheduler.domain.schedules import Schedule, Window, parse_schedule
@@ -110,6 +111,7 @@ class Planner:
                 self._config().skip_late_runs_after_seconds if own is None else own
             ),
             edited_at=row.edited_at,
+            superseded=_superseded(row),
         )
 
     def _schedule(self, row: DefinitionRow) -> Schedule | None:
@@ -150,6 +152,7 @@ class Planner:
             planned_until_new=each.planned_until_new,
             next_fire_at=each.next_fire_at,
             replaces_after=each.replaces_after,
+            keeps_edit=each.keeps_edit,
             runs=tuple(
                 NewRun(
                     run_id=self._new_run_id(),
@@ -172,5 +175,24 @@ class Planner:
 def _put_aside(row: DefinitionRow) -> CursorMove:
     """A definition whose schedule cannot be read: not looked at again until it is edited."""
     return CursorMove(
-        row.definition_id, row.revision, row.planned_until, row.planned_until, None, ()
+        definition_id=row.definition_id,
+        revision=row.revision,
+        planned_until_old=row.planned_until,
+        planned_until_new=row.planned_until,
+        next_fire_at=None,
+        runs=(),
+        keeps_edit=True,
     )
+
+
+def _superseded(row: DefinitionRow) -> tuple[Superseded, ...]:
+    """What earlier schedules owe; an unreadable one is put aside with an error."""
+    found = []
+    for segment in row.superseded:
+        try:
+            found.append(read_segment(segment))
+        except SchedulerError as error:
+            log.error("superseded_schedule_unreadable", job=row.name, reason=str(error))
+            end = end_of_segment(segment) or row.edited_at or row.planned_until
+            found.append(Superseded(None, end))
+    return tuple(found)

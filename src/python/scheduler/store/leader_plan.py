@@ -44,20 +44,23 @@ RECORD_PLAN = Statement(
             "new_until": "timestamptz",
             "next_fire_at": "timestamptz",
             "replaces_after": "timestamptz",
+            "keeps_edit": "boolean",
         },
         "n": NEW_RUN,
     },
     steps={
         "f": FENCE,
         "picked": """
-            SELECT d.id, v.new_until, v.next_fire_at, v.replaces_after
+            SELECT d.id, v.new_until, v.next_fire_at, v.replaces_after, v.keeps_edit
             FROM f CROSS JOIN v JOIN scheduler_job_definition AS d ON d.id = v.definition_id
             WHERE d.revision = v.revision AND d.planned_until = v.old_until
             ORDER BY d.id FOR NO KEY UPDATE OF d
         """,
         "moved": """
             UPDATE scheduler_job_definition AS d
-            SET planned_until = p.new_until, next_fire_at = p.next_fire_at, edited_at = NULL
+            SET planned_until = p.new_until, next_fire_at = p.next_fire_at,
+                edited_at = CASE WHEN p.keeps_edit THEN d.edited_at END,
+                superseded = CASE WHEN p.keeps_edit THEN d.superseded ELSE '[]'::jsonb END
             FROM picked AS p WHERE d.id = p.id RETURNING d.id
         """,
         "inserted": f"""
@@ -200,6 +203,7 @@ def _plan_batches(moves: Sequence[CursorMove]) -> dict[str, list[tuple[Any, ...]
                 move.planned_until_new,
                 move.next_fire_at,
                 move.replaces_after,
+                move.keeps_edit,
             )
             for move in moves
         ],

@@ -21,7 +21,8 @@ NOT_LIVE = """
 DUE_DEFINITIONS = Statement("""
     SELECT d.id, d.name, d.revision, d.schedule::text, d.timezone, d.planned_until, d.next_fire_at,
            d.enabled AND d.deleted_at IS NULL AND d.schedule IS NOT NULL, d.misfire_policy,
-           d.skip_late_after_seconds, d.starts_at, d.ends_at, d.edited_at
+           d.skip_late_after_seconds, d.starts_at, d.ends_at, d.edited_at,
+           d.superseded::text
     FROM scheduler_job_definition AS d
     WHERE d.next_fire_at IS NOT NULL AND d.next_fire_at <= %(until)s
     ORDER BY d.next_fire_at, d.id LIMIT %(limit)s
@@ -137,6 +138,7 @@ def _definition(row: Row) -> DefinitionRow:
         starts_at=maybe_time(row[10]),
         ends_at=maybe_time(row[11]),
         edited_at=maybe_time(row[12]),
+        superseded=json_of(row[13]),
     )
 
 
