@@ -1,3 +1,4 @@
+from dataclasses import replace
 from datetime import timedelta
 from uuid import uuid4
 
@@ -227,6 +228,12 @@ class TestFinishing:
         world.workers.finish("w-1", [result(run, token, error="boom")])
         assert world.detail(run, "args") == "[1]"
         assert world.detail(run, "error") == "boom"
+
+    def test_takes_whatever_text_an_error_has(self, world: World, run):
+        token = world.start([run])[run]
+        odd = replace(result(run, token), error="a\0b\ud800c")
+        assert world.workers.finish("w-1", [odd]) == [run]
+        assert world.detail(run, "error") == "ab?c"
 
     def test_of_another_claim_changes_nothing(self, world: World, run):
         world.start([run])

@@ -34,6 +34,7 @@ class ClusterRow:
         self.released = False
         self.subleader: str | None = None
         self.flaps = 0
+        self.trust_seconds = 10.0
         self.degrade = False
         self.timeline = 1
         self.members: list[WorkerView] = []
@@ -49,7 +50,7 @@ class ClusterRow:
             term_age_seconds=self.clock.at - self.term_at if led else None,
             released=self.released,
             subleader_worker_id=self.subleader,
-            trust_seconds=10.0,
+            trust_seconds=self.trust_seconds,
             backend_pid=None,
             flaps=self.flaps,
             hold_seq=0,
@@ -86,6 +87,7 @@ class ClusterLine:
         row.epoch, row.term_id, row.leader, row.flaps = new_epoch, term_id, worker_id, flaps
         row.seen_at = row.term_at = row.clock.at
         row.released = row.degrade = False
+        row.trust_seconds = trust_seconds
         return True
 
     def renew(self, fence: Fence) -> ClusterView:

@@ -242,3 +242,22 @@ def test_the_leader_is_told_when_runs_end(worker):
     worker.agent.happened([exited(run.run_id)])
     worker.tick()
     assert worker.bell.rung == ["leader"]
+
+
+def test_a_worker_that_is_no_member_does_not_spin(worker):
+    worker.member.leave()
+    assert worker.tick(60.0) > worker.clock.at
+
+
+def test_a_run_that_is_being_claimed_is_not_idleness(worker):
+    seen = []
+    original = worker.store.claim
+
+    def look(worker_id, claims, *, hold_seq):
+        seen.append(worker.agent.idle())
+        return original(worker_id, claims, hold_seq=hold_seq)
+
+    worker.store.claim = look
+    worker.offer(order())
+    worker.tick()
+    assert seen == [False]

@@ -1,5 +1,7 @@
 """Who leads, and who must not: take-over is fast, a healthy leader is left alone."""
 
+from dataclasses import replace
+
 import pytest
 
 from scheduler.domain.errors import StaleEpoch
@@ -174,3 +176,27 @@ def test_trust_moves_with_the_rdb_and_never_with_redis(election):
         election.clock.at += 0.25
         election["w-1"].beater.tick(election.clock.at)
     assert term.trust.until == until
+
+
+def test_trust_is_fixed_for_a_term_whatever_the_settings_say_later(election):
+    election.config = replace(election.config, trust_seconds=300.0)
+    election.pass_time(2.0)
+    term = election["w-1"].leadership.term
+    assert term.trust.until < election.clock.at + 10.0
+
+
+def test_the_row_keeps_the_longest_trust_that_may_still_be_alive(election):
+    election.config = replace(election.config, trust_seconds=5.0)
+    election.kill("w-1")
+    election.seconds_until_leader("w-2")
+    assert election.row.trust_seconds == 10.0
+
+
+def test_an_answer_to_a_call_of_an_earlier_term_deposes_nobody(election):
+    election.row.epoch, election["w-1"].leadership.term.command = (
+        5,
+        replace(election["w-1"].leadership.term.command, epoch=5),
+    )
+    election["w-1"].leadership.depose(StaleEpoch(3, 5, "w-1"))
+    election.pass_time(1.2)
+    assert election["w-1"].leads

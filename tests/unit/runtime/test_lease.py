@@ -99,3 +99,20 @@ def test_a_command_of_an_older_leader_is_refused(worker):
     worker.member.accept(Command(42, term_id, "w-7"))
     with pytest.raises(StaleEpoch, match="41 is behind 42"):
         worker.member.accept(Command(41, term_id, "w-3"))
+
+
+def test_runs_ended_for_good_get_no_more_time_from_a_late_answer(worker):
+    worker.lease.end_runs(worker.clock.at)
+    worker.clock.at += 5.0
+    worker.lease.tick(worker.clock.at)
+    assert worker.host.deadlines[-1] == 1000.0
+
+
+def test_a_worker_told_to_drain_forgets_it_with_its_life(worker):
+    worker.member.drain(True)
+    worker.leases.live = False
+    worker.lease.tick(worker.clock.at)
+    worker.leases.live = True
+    worker.lease.tick(worker.clock.at)
+    worker.lease.tick(worker.clock.at)
+    assert worker.member.accepting

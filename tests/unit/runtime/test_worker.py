@@ -12,3 +12,20 @@ def test_a_worker_that_no_longer_hears_its_processes_stops_without_waiting_for_t
     worker._read_events()
     assert worker._stop.is_set()
     assert worker._hurry.is_set()
+
+
+def leaving(*, running: frozenset[str], idle: bool) -> MagicMock:
+    parts = MagicMock()
+    parts.adapters.host.running.return_value = running
+    parts.agent.idle.return_value = idle
+    Worker(parts)._leave()
+    return parts
+
+
+def test_a_worker_with_nothing_left_gives_its_lease_back():
+    assert leaving(running=frozenset(), idle=True).lease.leave.called
+
+
+def test_a_lease_with_a_process_or_a_result_left_is_not_given_back():
+    assert not leaving(running=frozenset({"run"}), idle=True).lease.leave.called
+    assert not leaving(running=frozenset(), idle=False).lease.leave.called

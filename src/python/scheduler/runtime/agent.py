@@ -84,6 +84,7 @@ class Agent:
         self._events: deque[ProcessEvent] = deque()
         self._claimed: dict[UUID, Handled] = {}
         self._results: list[RunResult] = []
+        self._ticking = False
         self._retry_at = 0.0
         self._reported_at = self._claimed_at = 0.0
         self._entropy_at = 0.0
@@ -136,13 +137,22 @@ class Agent:
         return tuple(self._claimed)
 
     def idle(self) -> bool:
-        """True when nothing is running and every result is with the RDB."""
-        return not (self._orders or self._claimed or self._results or self._events or self._spooled)
+        """True when nothing is running or being started and every result is with the RDB."""
+        open_ends = self._results or self._events or self._spooled
+        return not (self._ticking or self._orders or self._claimed or open_ends)
 
     # ------------------------------------------------------------------------------ the tick
 
     def tick(self, now: float) -> float:
         """One natural batch of ends, cancels and starts; returns when the next is due."""
+        self._ticking = True
+        try:
+            wake_at = self._tick(now)
+        finally:
+            self._ticking = False
+        return wake_at if self._member.joined else max(wake_at, now + RETRY_SECONDS)
+
+    def _tick(self, now: float) -> float:
         self._collect_events()
         if now < self._retry_at:
             return self._retry_at
@@ -223,14 +233,9 @@ class Agent:
     def _finish_orphaned(self, run_id: UUID) -> None:
         claimed = self._claimed.pop(run_id, None)
         if claimed is not None:
-            self._results.append(
-                outcomes.orphaned(
-                    claimed.order,
-                    claimed.token,
-                    Reason.FORK_SERVER_LOST,
-                    log_ref=claimed.log_ref,
-                )
-            )
+            order, token, log_ref = claimed.order, claimed.token, claimed.log_ref
+            lost = outcomes.orphaned(order, token, Reason.FORK_SERVER_LOST, log_ref=log_ref)
+            self._results.append(lost)
 
     def _report(self, now: float) -> None:
         if self._spooled:
@@ -358,7 +363,6 @@ class Agent:
         or is finished here as never started; each process has its row, or is killed."""
         rows = {row.run_id: row for row in self._store.mine(self._member.worker_id)}
         ended = {result.run_id for result in self._results}
-        ended |= {event.run_id for event in self._events if not isinstance(event, ForkServerLost)}
         for run_id, row in rows.items():
             if row.state is RunState.RUNNING and row.claim_token is not None:
                 self._check_running(run_id, row.claim_token, row.cancel_requested, ended)

@@ -97,7 +97,11 @@ class Dispatcher:
                 line.busy = term is not None and bool(orders or cancels)
             if term is None or not line.busy:
                 return
-            self._say(term, worker_id, address, orders, sorted(cancels))
+            try:
+                self._say(term, worker_id, address, orders, sorted(cancels))
+            except Exception:
+                # The rows are the orders: the worker finds them by itself.
+                log.exception("dispatch_broke", worker_id=worker_id)
 
     def _say(
         self,

@@ -93,6 +93,9 @@ class Leadership:
     def depose(self, error: StaleEpoch) -> None:
         """Somebody has seen a newer epoch than mine."""
         self._member.see_epoch(error.current)
+        term = self.term
+        if term is not None and error.mine < term.epoch:
+            return  # the answer to a call of an earlier term of mine
         self._deposed = error
         self._wake.set()
 
@@ -198,7 +201,7 @@ class Leadership:
             term_id=term_id,
             worker_id=self._member.worker_id,
             address=self._member.facts.grpc_address,
-            trust_seconds=config.trust_seconds,
+            trust_seconds=_trust_on_record(view, config.trust_seconds),
             flaps=elections.flaps_after(view),
         )
         self._read_due_at = 0.0
@@ -208,6 +211,7 @@ class Leadership:
         inherited = max(view.trust_seconds, config.trust_seconds)
         # Rights that grow with a term's age count from after the bump, trust from before it.
         term = Term(epoch, term_id, self._member.worker_id, self._clock.boottime(), inherited)
+        term.trust_seconds = config.trust_seconds
         term.renewed(asked_at, config.trust_seconds, config.trust_margin_seconds)
         term.quiet_until = settled_at(self._member.failed_over_at, config.heartbeat_seconds)
         self._establish(term, cause, view)
@@ -300,7 +304,7 @@ class Leadership:
         config, asked_at = self._config(), self._clock.boottime()
         view = self._cluster.renew(term.fence)
         self._clock.observe(view.db_now, asked_at, self._clock.boottime())
-        term.renewed(asked_at, config.trust_seconds, config.trust_margin_seconds)
+        term.renewed(asked_at, term.trust_seconds, config.trust_margin_seconds)
         self._view, self._renew_at = view, now + config.leader_heartbeat_seconds
         if view.degrade_requested:
             self._leave_office = "an operator degraded this leader"
@@ -313,6 +317,17 @@ class Leadership:
         known, self._timeline = self._timeline, view.timeline
         if known is not None and view.timeline != known:
             self._leave_office = f"the database failed over (timeline {known} to {view.timeline})"
+
+
+def _trust_on_record(view: ClusterView, trust_seconds: float) -> float:
+    """What the row says of trust: the longest that anybody may still trust itself by it.
+
+    A leader before this one may have trusted itself for longer than the settings say now.
+    """
+    age = view.leader_seen_age_seconds
+    if age is None or age > view.trust_seconds:
+        return trust_seconds
+    return max(trust_seconds, view.trust_seconds)
 
 
 class LockBeater:

@@ -11,6 +11,7 @@ The process host has the deadline too and kills by itself: this code may be stop
 """
 
 from collections.abc import Callable
+from threading import Lock
 
 import structlog
 
@@ -39,7 +40,8 @@ class LeaseKeeper:
     ) -> None:
         self._member, self._leases, self._host, self._clock = member, leases, host, clock
         self._bell, self._config, self._abandon = bell, config, abandon
-        self._killing = False
+        self._pushing = Lock()
+        self._killing = self._ending = False
         self._pushed = 0.0
 
     def tick(self, now: float) -> float:
@@ -54,10 +56,17 @@ class LeaseKeeper:
 
     def push_deadline(self) -> None:
         """Hand the newest deadline to the process host (also after an echoed nonce)."""
-        deadline = self._member.deadline.at
-        if self._member.joined and deadline > self._pushed:
-            self._pushed = deadline
-            self._host.set_deadline(deadline)
+        with self._pushing:
+            deadline = self._member.deadline.at
+            if self._member.joined and deadline > self._pushed and not self._ending:
+                self._pushed = deadline
+                self._host.set_deadline(deadline)
+
+    def end_runs(self, now: float) -> None:
+        """End what runs here, for good: no later answer gives it more time."""
+        with self._pushing:
+            self._ending = True
+            self._host.set_deadline(now)
 
     def leave(self) -> None:
         """A clean stop with no run left."""
@@ -106,16 +115,17 @@ class LeaseKeeper:
 
     def _give_up(self, now: float, why: str) -> float:
         log.error("worker_lease_lost", worker_id=self._member.worker_id, why=why)
-        self._member.leave()
-        self._abandon()
-        self._host.set_deadline(now)
+        with self._pushing:
+            self._member.leave()
+            self._abandon()
+            self._host.set_deadline(now)
         self._killing = True
         return now
 
     def _finish_killing(self, now: float) -> float:
         if self._host.running():
             return now + KILL_POLL_SECONDS
-        self._killing = False
-        self._pushed = 0.0
+        with self._pushing:
+            self._killing, self._pushed = False, 0.0
         self._member.rename()
         return now

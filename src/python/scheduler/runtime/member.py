@@ -119,6 +119,7 @@ class Member:
         """My lease is over; nothing that was asked under it counts any more."""
         with self._lock:
             self.joined = False
+            self._refused_new_runs = False
             self.deadline = Deadline(0.0)
             self._questions.forget()
 
@@ -148,6 +149,8 @@ class Term:
         self.command = Command(epoch, term_id, worker_id)
         self.began_at = began_at
         self.inherited_trust = inherited_trust
+        self.trust_seconds = 0.0
+        """How long each of its renewals is good for: fixed for the term, as the row says."""
         self.trust = Trust(0.0)
         self.quiet_until = 0.0
         """No run is handed out before: the RDB failed over a moment ago."""

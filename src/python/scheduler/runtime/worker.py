@@ -106,16 +106,21 @@ class Worker:
         if parts.agent.idle():
             return
         log.warning("runs_ended_by_stop", count=len(parts.agent.running()))
-        parts.adapters.host.set_deadline(clock.boottime())
+        parts.lease.end_runs(clock.boottime())
         deadline = clock.boottime() + KILL_SECONDS
         while not parts.agent.idle() and clock.boottime() < deadline:
             self._agent_loop.wake()
             self._ended.wait(DRAIN_POLL_SECONDS)
 
     def _leave(self) -> None:
+        """Give the lease back, if nothing of it is left: else only its end may free the runs."""
+        parts = self._parts
+        left = bool(parts.adapters.host.running()) or not parts.agent.idle()
+        if left:
+            log.warning("lease_left_to_run_out", worker_id=parts.member.worker_id)
         try:
-            if self._parts.member.joined:
-                self._parts.lease.leave()
+            if parts.member.joined and not left:
+                parts.lease.leave()
         except DatabaseUnavailable as error:
             log.warning("lease_not_left", reason=str(error))
         self._parts.presence.leave()

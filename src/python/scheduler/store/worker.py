@@ -241,7 +241,7 @@ def _result_row(result: RunResult) -> tuple[Any, ...]:
         result.exit_code,
         result.retry_delay_seconds,
         result.quarantine,
-        result.error,
+        _storable(result.error),
         result.log_ref,
         use.cpu_user_seconds,
         use.cpu_system_seconds,
@@ -251,12 +251,17 @@ def _result_row(result: RunResult) -> tuple[Any, ...]:
     )
 
 
+def _storable(text: str) -> str:
+    """Text as PostgreSQL takes it: no NUL, no half of a surrogate pair."""
+    return text.replace("\0", "").encode("utf-8", "replace").decode("utf-8")
+
+
 def _late_row(result: RunResult) -> tuple[UUID, UUID, str, str]:
     shown: Mapping[str, Any] = {
         "state": result.state.value,
         "reason": result.reason.value if result.reason else "",
         "exit_code": result.exit_code,
-        "error": result.error,
+        "error": _storable(result.error),
         "log_ref": result.log_ref,
         "use": asdict(result.use),
     }
