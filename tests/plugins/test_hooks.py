@@ -1,6 +1,7 @@
 """One test per hook: executors, transitions, health checks."""
 
 from collections.abc import Sequence
+from pathlib import Path
 from uuid import UUID
 
 import pytest
@@ -83,6 +84,23 @@ def test_an_executor_that_says_nothing_to_run_is_named(argv):
     class Empty(Echo):
         def launch(self, order: StartOrder, site: LaunchSite) -> LaunchSpec:
             return LaunchSpec(order.run_id, argv, {}, site.log_path)
+
+    class Hollow(Plugin):
+        name = "hollow"
+
+        @hookimpl
+        def scheduler_executors(self):
+            return (Empty(),)
+
+    with pytest.raises(PluginProblem, match="'hollow' raised TypeError"):
+        host_of(Hollow).prepare(order("http"), SITE)
+
+
+@pytest.mark.parametrize("env", [{"PLACE": Path("/tmp")}, {1: "one"}])
+def test_an_executor_whose_environment_is_no_text_is_named(env):
+    class Empty(Echo):
+        def launch(self, order: StartOrder, site: LaunchSite) -> LaunchSpec:
+            return LaunchSpec(order.run_id, ("check",), env, site.log_path)
 
     class Hollow(Plugin):
         name = "hollow"

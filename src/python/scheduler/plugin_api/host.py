@@ -305,6 +305,10 @@ class PluginHost:
 def _completed(spec: LaunchSpec, order: StartOrder, site: LaunchSite) -> LaunchSpec:
     if not spec.argv or not all(isinstance(word, str) for word in spec.argv):
         raise TypeError(f"argv is {spec.argv!r}, not a command and its arguments as text")
+    given: list[object] = [*spec.env.keys(), *spec.env.values()]
+    strange = [one for one in given if not isinstance(one, str)]
+    if strange:
+        raise TypeError(f"env holds a {type(strange[0]).__name__}; names and values are text")
     return LaunchSpec(
         run_id=order.run_id,
         argv=tuple(spec.argv),
