@@ -9,6 +9,7 @@ from django.db.migrations.executor import MigrationExecutor
 from scheduler.coordination.connection import RedisConnection
 from scheduler.domain.errors import DatabaseUnavailable, SchedulerError
 from scheduler.plugin_api.core_settings import CoreSettings
+from scheduler.store.postgres import first_line
 from scheduler.transport.tls import CertificateWatch, TlsFiles
 
 
@@ -64,7 +65,3 @@ def database_name() -> str:
     found = connection.settings_dict
     host = found.get("HOST")
     return f"{host}:{found.get('PORT') or 5432}" if host else str(found.get("NAME"))
-
-
-def first_line(error: Exception) -> str:
-    return (str(error).strip().splitlines() or [type(error).__name__])[0]
