@@ -13,9 +13,9 @@ from typing import Any
 
 from scheduler_demo.cluster import DATABASE
 from scheduler_demo.processes import GuardedProcess
-from scheduler_demo.services import EmbeddedValkey, free_port
+from scheduler_demo.services import EmbeddedValkey
 from scheduler_demo.workers import WorkerProcess
-from tests.e2e.advertised import ENVIRONMENT_NAME
+from tests.e2e.advertised import ENVIRONMENT_NAME, PORT_FILE
 from tests.e2e.cluster import Cluster
 from tests.e2e.proxy import Proxy
 
@@ -106,21 +106,22 @@ class PartitionableCluster(Cluster):
             self._replication.close()
 
     def make_worker(self, number: int) -> WorkerProcess:
-        port = free_port()
+        # The worker takes any free port and tells which: one chosen here could be gone by then.
+        port_file = self.layout.root / f"worker-{number}.port"
         lines = self._proxies[number] = Lines(
             rdb=Proxy(self._rdb_target()),
             redis=Proxy(lambda: str(self.redis_target.socket)),
-            grpc=Proxy(lambda: port),
+            grpc=Proxy(lambda: int(port_file.read_text())),
         )
         environment = {
             **self.worker_environment(number),
             "DATABASE_URL": f"postgresql://postgres@{lines.rdb.address}/{DATABASE}",
             "SCHEDULER_REDIS_URL": f"redis://{lines.redis.address}/0",
             ENVIRONMENT_NAME: lines.grpc.address,
+            PORT_FILE: str(port_file),
         }
         log_path = self.layout.logs / f"worker-{number}.log"
-        options = (*self._worker_options, "--grpc-port", str(port))
-        return AdvertisedWorker(number, environment, log_path, options)
+        return AdvertisedWorker(number, environment, log_path, self._worker_options)
 
     def _waiting(self, now: datetime) -> bool:
         return any(r.due_at <= now and r.state in ("PENDING", "ASSIGNED") for r in self.runs())

@@ -39,7 +39,7 @@ def test_a_leader_cut_off_from_redis_goes_on(cluster):
 def test_a_leader_cut_off_from_the_database_is_succeeded(cluster):
     leader, epoch = cluster.the_leader(), cluster.epoch
     cluster.cut(leader, rdb=True)
-    successor = cluster.wait_for_new_leader(epoch, seconds=15)
+    successor = cluster.wait_for_new_leader(epoch)
     assert successor.number != leader.number
     cluster.wait_for_starts(2, epoch_after=epoch)
     newest = cluster.epoch

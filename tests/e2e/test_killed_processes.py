@@ -24,7 +24,7 @@ def state_of(cluster: Cluster, run: Run) -> str:
 def test_a_killed_leader_is_succeeded_soon(cluster):
     leader, epoch = cluster.the_leader(), cluster.epoch
     leader.kill()
-    successor = cluster.wait_for_new_leader(epoch, seconds=5)
+    successor = cluster.wait_for_new_leader(epoch)
     assert successor.number != leader.number
     cluster.wait_for_starts(2, epoch_after=epoch)
     cluster.assert_all_slots_ran_once()
@@ -41,11 +41,7 @@ def test_a_killed_subleader_is_replaced_and_the_leader_stays(cluster):
 def test_runs_of_a_killed_worker_are_orphaned_and_tried_again(cluster):
     epoch, (worker, run) = cluster.epoch, cluster.wait_for_work()
     worker.kill()
-    cluster.wait_until(
-        lambda: state_of(cluster, run) == "ORPHANED",
-        "an orphaned run",
-        seconds=LEASE_AND_MARGIN_SECONDS + 10,
-    )
+    cluster.wait_until(lambda: state_of(cluster, run) == "ORPHANED", "an orphaned run")
     cluster.wait_until(lambda: later_attempt_succeeded(cluster, run), "a later attempt")
     cluster.assert_all_slots_ran_once()
     assert cluster.epoch == epoch
@@ -80,7 +76,7 @@ def test_a_killed_fork_server_is_replaced_and_its_runs_tried_again(cluster):
 def test_a_stopped_leader_is_succeeded_and_writes_nothing_when_it_wakes(cluster):
     leader, epoch = cluster.the_leader(), cluster.epoch
     leader.suspend()
-    cluster.wait_for_new_leader(epoch, seconds=10)
+    cluster.wait_for_new_leader(epoch)
     cluster.wait_for_starts(2, epoch_after=epoch)
     newest = cluster.epoch
     leader.resume()
@@ -92,11 +88,7 @@ def test_a_stopped_leader_is_succeeded_and_writes_nothing_when_it_wakes(cluster)
 def test_a_stopped_worker_loses_its_runs_in_time_and_comes_back_under_a_new_name(cluster):
     worker, run = cluster.wait_for_work()
     worker.suspend()
-    cluster.wait_until(
-        lambda: later_attempt_succeeded(cluster, run),
-        "a later attempt",
-        seconds=LEASE_AND_MARGIN_SECONDS + 15,
-    )
+    cluster.wait_until(lambda: later_attempt_succeeded(cluster, run), "a later attempt")
     worker.resume()
     cluster.wait_until(
         lambda: cluster.is_live(worker) and cluster.worker_id(worker) != run.worker_id,

@@ -28,7 +28,7 @@ def test_redis_away_for_a_while_stops_no_job(cluster):
 def test_postgres_restarted_loses_nothing(cluster):
     cluster.wait_for_starts(1)
     cluster.postgres.restart()
-    cluster.wait_for_starts(4, seconds=30)
+    cluster.wait_for_starts(4)
     cluster.assert_all_slots_ran_once()
 
 
@@ -36,7 +36,7 @@ def test_postgres_crashed_loses_nothing(cluster):
     cluster.wait_for_starts(1)
     cluster.postgres.kill()
     cluster.postgres.start()
-    cluster.wait_for_starts(4, seconds=30)
+    cluster.wait_for_starts(4)
     cluster.assert_all_slots_ran_once()
 
 
@@ -49,7 +49,6 @@ def test_runs_end_well_while_postgres_is_away_shorter_than_a_lease(cluster):
     cluster.wait_until(
         lambda: {str(i) for i in under_way} <= {m.run_id for m in cluster.marks("end")},
         "an end of the work",
-        seconds=10,
     )
     cluster.postgres.start()
     cluster.assert_all_slots_ran_once()

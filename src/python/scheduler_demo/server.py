@@ -1,12 +1,14 @@
 """What embedded servers have in common: a folder, a socket, a start, an end."""
 
 import os
+import random
 import shutil
 import signal
 import socket
 import tempfile
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
 from typing import ClassVar, Self
@@ -15,6 +17,7 @@ from scheduler_demo.errors import ServiceProblem
 from scheduler_demo.processes import GuardedProcess
 
 _START_SECONDS = 30.0
+_SERVER_PORTS = range(20_000, 32_000)
 # A path of a Unix socket holds 107 bytes; the file name and a NUL must fit too.
 _SOCKET_FOLDER_LIMIT = 80
 
@@ -143,10 +146,16 @@ class Server:
 
 
 def free_port() -> int:
-    """A TCP port of 127.0.0.1 that nobody held a moment ago."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+    """A TCP port of 127.0.0.1 that nobody held a moment ago. It lies below those that Linux gives
+    to outgoing connections, so that none of them takes it before a server does.
+
+    Raises ServiceProblem when all are taken.
+    """
+    for port in random.sample(_SERVER_PORTS, k=len(_SERVER_PORTS)):
+        with socket.socket() as probe, suppress(OSError):
+            probe.bind(("127.0.0.1", port))
+            return port
+    raise ServiceProblem("free_port", f"found none in {_SERVER_PORTS}", "stop other servers")
 
 
 def wait_until(condition: Callable[[], bool], timeout_seconds: float) -> bool:

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 import redis
 
-from scheduler_demo.services import EmbeddedValkey
+from scheduler_demo.services import EmbeddedValkey, free_port
 
 
 def eventually(holds: Callable[[], bool], within_seconds: float = 10.0) -> None:
@@ -128,13 +128,10 @@ class SentinelSetup:
 
 
 def free_ports(count: int) -> list[int]:
-    sockets = [socket.socket() for _ in range(count)]
-    for each in sockets:
-        each.bind(("127.0.0.1", 0))
-    ports = [int(each.getsockname()[1]) for each in sockets]
-    for each in sockets:
-        each.close()
-    return ports
+    ports: set[int] = set()
+    while len(ports) < count:
+        ports.add(free_port())
+    return list(ports)
 
 
 def _accepts(port: int) -> bool:
