@@ -9,7 +9,7 @@ import pytest
 
 from scheduler.domain.values import Claim, Reason, ResourceUse, RunResult, RunState
 from scheduler.execution import records
-from scheduler.execution.journal import KEEP_SECONDS, RunJournal
+from scheduler.execution.journal import KEEP_SECONDS, Journal, RunJournal
 from scheduler.execution.records import RecordsNotWritable
 
 
@@ -96,3 +96,65 @@ def test_a_journal_that_nobody_wrote_to_for_ten_minutes_is_old(tmp_path):
     os.utime(tmp_path / "w-1.journal", (past, past))
     assert journal.is_old()
     journal.close()
+
+
+def test_what_a_full_disk_refused_is_written_once_there_is_space(tmp_path, monkeypatch):
+    journal = RunJournal(tmp_path, "w-1")
+
+    def full(fd, data):
+        raise OSError(28, "No space left on device")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(records, "_write_all", full)
+        with pytest.raises(RecordsNotWritable):
+            journal.claimed([first := claim_at(1.0)])
+    journal.claimed([second := claim_at(2.0)])
+    journal.close()
+    again = RunJournal(tmp_path, "w-1")
+    assert again.claims(0.0) == [first, second]
+    again.close()
+
+
+def test_a_journal_in_use_grows_neither_in_memory_nor_without_end_on_disk(tmp_path):
+    journal = RunJournal(tmp_path, "w-1")
+    for second in range(2000):
+        journal.claimed([claim_at(float(second))] * 5)
+    kept = len(journal.claims(0.0))
+    assert kept == 5 * (KEEP_SECONDS + 1)
+    assert (tmp_path / "w-1.journal").read_bytes().count(b"\n") <= 2 * kept
+    held = sum(isinstance(each, (str, bytes, dict)) for each in vars(journal._journal).values())
+    assert held == 0
+    journal.close()
+
+
+def test_journal_gives_what_was_written_since(tmp_path):
+    journal = Journal(tmp_path, "w-1", KEEP_SECONDS)
+    journal.append("claim", [{"run": 1}], now=100.0)
+    journal.append("finish", [{"run": 1}, {"run": 2}], now=200.0)
+    assert [(e.kind, e.row["run"]) for e in journal.entries_since(0)] == [
+        ("claim", 1),
+        ("finish", 1),
+        ("finish", 2),
+    ]
+    assert [e.at for e in journal.entries_since(200.0)] == [200.0, 200.0]
+    journal.remove()
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_journal_forgets_what_is_old_in_memory_and_on_disk(tmp_path):
+    journal = Journal(tmp_path, "w-1", keep_seconds=600)
+    journal.append("claim", [{"run": n} for n in range(3000)], now=0.0)
+    journal.append("claim", [{"run": "new"}], now=601.0)
+    assert [e.row["run"] for e in journal.entries_since(0)] == ["new"]
+    assert (tmp_path / "w-1.journal").read_bytes().count(b"\n") == 1
+    journal.close()
+
+
+def test_journal_survives_its_process(tmp_path):
+    journal = Journal(tmp_path, "w-1", KEEP_SECONDS)
+    journal.append("claim", [{"token": uuid4()}], now=100.0)
+    before = [str(e.row["token"]) for e in journal.entries_since(0)]
+    journal.close()
+    again = Journal(tmp_path, "w-1", KEEP_SECONDS)
+    assert [e.row["token"] for e in again.entries_since(0)] == before
+    again.close()

@@ -1,4 +1,4 @@
-"""Results and journal on disk: torn lines, full disks, restarts, other workers."""
+"""Results on disk: torn lines, full disks, restarts, other workers."""
 
 import os
 from uuid import uuid4
@@ -8,7 +8,7 @@ import pytest
 from scheduler.domain.values import Reason, ResourceUse, RunResult, RunState
 from scheduler.execution import records
 from scheduler.execution.records import RecordFile, RecordsBusy, RecordsNotWritable
-from scheduler.execution.spool import Journal, Spool, result_from_row, result_row
+from scheduler.execution.spool import Spool, result_from_row, result_row
 
 
 def result_of(state=RunState.SUCCEEDED, **options):
@@ -143,6 +143,18 @@ def test_spool_of_a_dead_worker_is_replayed_once_and_removed(open_spool, folder)
     assert sorted(path.name for path in folder.iterdir()) == ["w-me.lock", "w-me.spool"]
 
 
+def test_a_spool_that_cannot_be_opened_is_left_and_the_others_are_found(open_spool, folder):
+    open_spool("w-a").close()
+    (folder / "w-b.spool").mkdir()
+    open_spool("w-c").close()
+    found = Spool.abandoned_in(folder)
+    assert [spool.worker_id for spool in found] == ["w-a", "w-c"]
+    for spool in found:
+        spool.close()
+    (folder / "w-b.spool").rmdir()
+    Spool(folder, "w-b").close()
+
+
 def test_no_folder_means_no_abandoned_spool(folder):
     assert Spool.abandoned_in(folder) == []
 
@@ -178,36 +190,3 @@ def test_records_are_on_the_disk_when_append_returns(tmp_path, monkeypatch):
     file.append([{"a": 1}])
     assert len(synced) == 1
     file.close()
-
-
-def test_journal_gives_what_was_written_since(tmp_path):
-    journal = Journal(tmp_path, "w-1")
-    journal.append("claim", [{"run": 1}], now=100.0)
-    journal.append("finish", [{"run": 1}, {"run": 2}], now=200.0)
-    assert [(e.kind, e.row["run"]) for e in journal.entries_since(0)] == [
-        ("claim", 1),
-        ("finish", 1),
-        ("finish", 2),
-    ]
-    assert [e.at for e in journal.entries_since(200.0)] == [200.0, 200.0]
-    journal.remove()
-    assert list(tmp_path.iterdir()) == []
-
-
-def test_journal_forgets_what_is_old_in_memory_and_on_disk(tmp_path):
-    journal = Journal(tmp_path, "w-1", keep_seconds=600)
-    journal.append("claim", [{"run": n} for n in range(3000)], now=0.0)
-    journal.append("claim", [{"run": "new"}], now=601.0)
-    assert [e.row["run"] for e in journal.entries_since(0)] == ["new"]
-    assert (tmp_path / "w-1.journal").read_bytes().count(b"\n") == 1
-    journal.close()
-
-
-def test_journal_survives_its_process(tmp_path):
-    journal = Journal(tmp_path, "w-1")
-    journal.append("claim", [{"token": uuid4()}], now=100.0)
-    before = [str(e.row["token"]) for e in journal.entries_since(0)]
-    journal.close()
-    again = Journal(tmp_path, "w-1")
-    assert [e.row["token"] for e in again.entries_since(0)] == before
-    again.close()

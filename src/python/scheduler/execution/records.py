@@ -3,7 +3,7 @@
 import fcntl
 import json
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -51,16 +51,23 @@ class RecordFile:
         try:
             path.parent.mkdir(mode=0o750, parents=True, exist_ok=True)
             self._lock_fd = self._lock()
+        except OSError as error:
+            raise RecordsNotWritable(path, str(error.strerror)) from error
+        try:
             self._fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o640)
             self._cut_torn_line()
             self._sync_folder()
         except OSError as error:
+            os.close(self._lock_fd)
             raise RecordsNotWritable(path, str(error.strerror)) from error
 
     def append(self, rows: Sequence[Row]) -> None:
         """Keep rows, all or none. Raises RecordsNotWritable."""
+        self.append_lines(b"".join(map(line_of, rows)))
+
+    def append_lines(self, data: bytes) -> None:
+        """Keep whole lines (see ``line_of``), all or none. Raises RecordsNotWritable."""
         before = os.fstat(self._fd).st_size
-        data = b"".join(_line(row) for row in rows)
         try:
             _write_all(self._fd, data)
             if self._durable:
@@ -80,14 +87,23 @@ class RecordFile:
                 log.warning("record_unreadable", path=str(self.path), line=number)
         return rows
 
-    def replace(self, rows: Sequence[Row]) -> None:
-        """Make these the only rows, all or nothing. Raises RecordsNotWritable."""
+    def clear(self) -> None:
+        """Forget all rows. Raises RecordsNotWritable, and then all are still there."""
+        self._replace(b"")
+
+    def drop_first(self, size: int) -> None:
+        """Forget the first ``size`` bytes, which are whole lines. Raises RecordsNotWritable, and
+        then all are still there."""
+        self._replace(self.path.read_bytes()[size:])
+
+    def _replace(self, data: bytes) -> None:
         part = self.path.with_suffix(".part")
         flags = os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_APPEND | os.O_CLOEXEC
         try:
             fd = os.open(part, flags, 0o640)
-            _write_all(fd, b"".join(_line(row) for row in rows))
-            os.fsync(fd)
+            _write_all(fd, data)
+            if self._durable:
+                os.fsync(fd)
             os.replace(part, self.path)
             self._sync_folder()
         except OSError as error:
@@ -130,7 +146,29 @@ class RecordFile:
             os.close(fd)
 
 
-def _line(row: Row) -> bytes:
+def open_abandoned[T](
+    folder: Path, suffix: str, left_out: Collection[str], open_one: Callable[[str], T]
+) -> list[T]:
+    """What ``open_one(worker id)`` gives for each record file of workers that are gone.
+
+    A file that another process holds is left to it; one that cannot be opened is left for the
+    next time, with a warning. ``left_out`` are worker ids.
+    """
+    opened = []
+    for path in sorted(Path(folder).glob(f"*{suffix}")):
+        if path.stem in left_out:
+            continue
+        try:
+            opened.append(open_one(path.stem))
+        except RecordsBusy:
+            continue
+        except RecordsNotWritable as error:
+            log.warning("abandoned_records_unusable", path=str(path), reason=str(error))
+    return opened
+
+
+def line_of(row: Row) -> bytes:
+    """A row as the line that a record file holds."""
     return json.dumps(row, separators=(",", ":"), default=str).encode() + b"\n"
 
 
