@@ -1,6 +1,6 @@
 """Edits while nobody plans: what the old schedules owe up to the edit is covered all the same."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -16,6 +16,7 @@ from scheduler.domain.planning import (
     PlannableDefinition,
     PlannedSlot,
     plan,
+    replaces_after,
 )
 from scheduler.domain.schedules import Schedule, parse_schedule
 from scheduler.domain.values import Reason, RunState
@@ -99,6 +100,15 @@ class Book:
         return found
 
     def _plannable(self) -> PlannableDefinition:
+        """With what the planner reads of the rows where an edit waits."""
+        definition = self._as_edited()
+        after = replaces_after(definition)
+        if after is None:
+            return definition
+        own = (row.scheduled_for for row in self.rows.values() if row.slot_count == 1)
+        return replace(definition, kept=frozenset(slot for slot in own if slot > after))
+
+    def _as_edited(self) -> PlannableDefinition:
         return PlannableDefinition(
             definition_id=1,
             revision=1,
@@ -244,6 +254,20 @@ def test_no_shared_row_spans_an_edit():
     assert book.slots() == book.due()
 
 
+@pytest.mark.parametrize("policy", list(MisfirePolicy))
+def test_rows_kept_over_an_edit_stay_out_of_the_shared_row(policy):
+    book = Book(MINUTELY, policy=policy, ahead=300)
+    book.tick()
+    book.wait(30)
+    book.edit({"kind": "interval", "seconds": 60, "anchor": NOW.isoformat()})
+    book.wait(200 * 60)
+    book.tick()
+    kept = [NOW + timedelta(minutes=count) for count in range(1, 6)]
+    own = [row.scheduled_for for row in book.rows.values() if row.slot_count == 1]
+    assert set(kept) < set(own)
+    assert book.slots() == book.due()
+
+
 def test_more_owed_than_one_look_shows_is_covered_by_ticks_that_follow_at_once():
     book = stopped_for_two_hours(schedule=SECONDLY, limits=PlanLimits(100, 500, 2000))
     book.edit(HOURLY)
@@ -313,7 +337,7 @@ steps = st.lists(
 )
 
 
-@pytest.mark.parametrize(("limits", "ahead"), [(SMALL, 0), (ROOMY, 5), (ROOMY, 600)])
+@pytest.mark.parametrize(("limits", "ahead"), [(SMALL, 0), (SMALL, 600), (ROOMY, 5), (ROOMY, 600)])
 @given(steps=steps, policy=st.sampled_from(MisfirePolicy))
 def test_every_slot_of_the_schedule_in_force_is_covered_once_whatever_ticks_and_edits(
     limits, ahead, steps, policy

@@ -23,7 +23,8 @@ both or neither.
   SKIP_LATE, and ``domain.assignment`` takes it after what is due now.
 
 Missed slots beyond the newest 100 become one SKIPPED row from ``scheduled_for`` to
-``scheduled_until`` (both inclusive) with their ``slot_count``, under every policy. After a stop
+``scheduled_until`` (both inclusive) with their ``slot_count``, under every policy; a slot among
+them that was planned before an edit and is kept has its own row already. After a stop
 so long that even counting takes time, each tick covers a bounded stretch with such a row;
 ``next_fire_at`` then lies in the past, so that the next tick follows at once.
 
@@ -82,6 +83,8 @@ class PlannableDefinition:
     """When an edit that is not planned yet was asked for."""
     superseded: tuple[Superseded, ...] = ()
     """The schedules in force from the cursor to the edit, oldest first, if they owe slots."""
+    kept: frozenset[datetime] = frozenset()
+    """Slots that have a row of their own, planned before the edit; only where one waits."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,7 +105,7 @@ class PlannedSlot:
 class DefinitionPlan:
     """One definition's move: cursor, bell and rows, all or nothing.
 
-    ``slots`` are in order of time. A row that exists already (kept over an edit) stays as it is:
+    A row that exists already (kept over an edit) stays as it is:
     insert with ON CONFLICT (definition, slot_key, attempt) DO NOTHING. After an edit,
     ``replaces_after`` is its time, or the cursor where slots before it are owed: timed rows
     (``t:``) not started, first attempts, with ``scheduled_for > replaces_after`` whose slot_key
@@ -198,7 +201,7 @@ def _move(
         planned_until_new=reached,
         next_fire_at=reached if owes else _next_slot(definition, reached),
         slots=slots,
-        replaces_after=_replaces_after(definition),
+        replaces_after=replaces_after(definition),
         keeps_edit=owes,
     )
 
@@ -207,7 +210,8 @@ def _next_slot(definition: PlannableDefinition, reached: datetime) -> datetime |
     return definition.schedule.next_after(reached) if definition.enabled else None
 
 
-def _replaces_after(definition: PlannableDefinition) -> datetime | None:
+def replaces_after(definition: PlannableDefinition) -> datetime | None:
+    """From when on the plan of an edit replaces rows (see ``DefinitionPlan``); None: no edit."""
     if definition.edited_at is None or not definition.superseded:
         return definition.edited_at
     return min(definition.planned_until, definition.edited_at)
@@ -237,10 +241,18 @@ def _missed_rows(
 def _shared_rows(
     definition: PlannableDefinition, slots: list[datetime], now: datetime
 ) -> Iterator[PlannedSlot]:
-    """One SKIPPED row for the slots of each schedule: no row spans an edit."""
-    ends = [past.until for past in definition.superseded]
-    for _schedule, own in groupby(slots, key=lambda slot: bisect_left(ends, slot)):
-        yield _skipped_row(definition, list(own), now)
+    """One SKIPPED row for the slots of each schedule: no row spans an edit, nor a slot that has
+    its own row."""
+    ends, kept = [past.until for past in definition.superseded], sorted(definition.kept)
+
+    def stretch(slot: datetime) -> tuple[int, int]:
+        return bisect_left(ends, slot), bisect_left(kept, slot)
+
+    for _stretch, own in groupby(slots, key=stretch):
+        fresh = [slot for slot in own if slot not in definition.kept]
+        if fresh:
+            yield _skipped_row(definition, fresh, now)
+    yield from (_on_time_row(slot) for slot in slots if slot in definition.kept)
 
 
 def _skipped_row(
