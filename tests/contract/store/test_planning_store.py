@@ -256,3 +256,20 @@ class TestARetry:
         failed = result(run, token, RunState.FAILED, retry_delay_seconds=30.0)
         assert world.workers.finish("w-1", [failed]) == [run]
         return run
+
+
+def test_the_timed_slots_that_have_rows_are_told_for_each_definition(world: World):
+    one, other = world.define("one"), world.define("other")
+    world.plan(one, 5)
+    world.plan(other, 2)
+    world.plan_request(one)
+    after = T0 + timedelta(seconds=1, microseconds=1)
+    planned = world.leader.slots_planned([(one, after), (other, T0 - timedelta(days=3))])
+    assert planned[one] == {T0 + timedelta(seconds=second) for second in (2, 3, 4)}
+    assert planned[other] == {T0, T0 + timedelta(seconds=1)}
+
+
+def test_a_definition_without_rows_has_no_slots_planned(world: World):
+    definition = world.define()
+    assert world.leader.slots_planned([(definition, T0)]) == {definition: frozenset()}
+    assert world.leader.slots_planned([]) == {}

@@ -20,54 +20,6 @@ def cancel(world: World, run) -> None:
     world.leader.request_cancel(world.fence, [run], Reason.CANCELED_BY_REQUEST)
 
 
-class TestWaiting:
-    def test_lists_higher_priority_first_then_the_earlier_due(self, world: World):
-        low, high = world.define("low", priority=1), world.define("high", priority=9)
-        first, second = world.plan(low, 2)
-        (urgent,) = world.plan(high)
-        rows = world.leader.waiting(T0 + timedelta(minutes=1), 10)
-        assert [row.run_id for row in rows] == [urgent, first, second]
-        assert rows[0].job_name == "high"
-
-    def test_leaves_out_what_is_due_later_and_what_is_assigned(self, world: World):
-        now, later = world.plan(world.define(), 2)
-        assert [row.run_id for row in world.leader.waiting(T0, 10)] == [now]
-        world.assign([now])
-        assert world.leader.waiting(T0, 10) == []
-        assert later in world.states()
-
-    def test_tells_apart_what_nothing_but_a_place_decides_about(self, world: World):
-        new, full, held = world.plan(world.define(), 3)
-        (limited,) = world.plan(world.define("limited"))
-        world.session.run(
-            Statement("UPDATE scheduler_job_definition SET max_parallel = 1 WHERE name = 'limited'")
-        )
-        world.leader.wait(
-            world.fence,
-            [(full, Reason.WAIT_CAPACITY, "all full"), (held, Reason.WAIT_NO_LABEL, "no zone=a")],
-        )
-        until = T0 + timedelta(minutes=1)
-        rows = world.leader.waiting(until, 10, for_a_place_only=True)
-        assert [row.run_id for row in rows] == [new, full]
-        assert {limited, held} < {row.run_id for row in world.leader.waiting(until, 10)}
-
-    def test_nothing_waits_in_an_empty_cluster(self, world: World):
-        assert world.leader.waiting(T0, 10) == []
-
-    def test_keeps_why_a_run_waits_and_forgets_it_when_assigned(self, world: World, run):
-        world.leader.wait(world.fence, [(run, Reason.WAIT_CAPACITY, "10 of 10 busy")])
-        (row,) = world.leader.waiting(T0, 10)
-        assert row.reason is Reason.WAIT_CAPACITY
-        assert world.detail(run, "reason_detail") == "10 of 10 busy"
-        world.assign([run])
-        assert world.run_value(run, "reason") == ""
-
-    def test_a_reason_of_a_newer_version_does_not_stop_the_leader(self, world: World, run):
-        world.session.run(Statement("UPDATE scheduler_job_run SET reason = 'WAIT_MOON'"))
-        (row,) = world.leader.waiting(T0, 10)
-        assert row.reason is None
-
-
 class TestAssigning:
     def test_gives_the_order_that_the_worker_needs(self, world: World, run):
         ((worker, order),) = world.leader.assign(world.fence, [(run, "w-1", 7)])

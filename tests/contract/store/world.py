@@ -21,7 +21,7 @@ ADD_DEFINITION = Statement("""
         (name, command_name, default_args_json, planned_until, next_fire_at, edited_at,
          concurrency_policy, max_attempts, queue, priority, superseded)
     VALUES (%(name)s, %(command_name)s, %(args)s::jsonb, %(planned_until)s, %(next_fire_at)s,
-            %(edited_at)s, 'allow', 3, 'default', %(priority)s,
+            %(edited_at)s, 'allow', 3, %(queue)s, %(priority)s,
             %(superseded)s::jsonb)
     RETURNING id
 """)
@@ -77,6 +77,7 @@ class World:
             "next_fire_at": T0,
             "edited_at": None,
             "priority": 0,
+            "queue": "default",
             "superseded": "[]",
         } | changes
         return int(self.session.run(ADD_DEFINITION, **values)[0][0])

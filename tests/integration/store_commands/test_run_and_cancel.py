@@ -46,7 +46,7 @@ class Cluster:
         world.leader.cancel_waiting(world.fence)
         world.leader.spawn_retries(world.fence, 10)
         if self._outcomes:
-            for waiting in world.leader.waiting(world.now(), 10):
+            for waiting in world.leader.waiting(world.now(), 10, heads=10):
                 self._end(world, waiting.run_id)
 
     def _end(self, world: World, run: UUID) -> None:

@@ -5,6 +5,7 @@ from dataclasses import replace
 from uuid import uuid4
 
 import pytest
+from structlog.testing import capture_logs
 
 from scheduler.domain.values import (
     DesiredMode,
@@ -15,6 +16,7 @@ from scheduler.domain.values import (
     RunState,
 )
 from scheduler.ports import MyRow
+from scheduler.runtime.reporter import REFUSED
 from tests.unit.runtime.worlds import OneWorker, again, order
 
 
@@ -261,3 +263,100 @@ def test_a_run_that_is_being_claimed_is_not_idleness(worker):
     worker.offer(order())
     worker.tick()
     assert seen == [False]
+
+
+def look(worker):
+    """One comparison with the RDB, and what follows from it."""
+    worker.agent.check_now()
+    worker.tick(1.0)
+    worker.tick(1.0)
+
+
+def test_a_run_that_the_host_lost_sight_of_is_finished_after_two_looks(worker):
+    worker.offer(order())
+    worker.tick()
+    worker.host.alive.clear()
+    look(worker)
+    assert worker.store.finished == []
+    look(worker)
+    (result,) = worker.store.finished
+    assert (result.state, result.reason) == (RunState.FAILED, Reason.NEVER_STARTED)
+    assert worker.agent.running() == ()
+
+
+def test_a_run_that_the_host_knows_again_goes_on(worker):
+    worker.offer(run := order())
+    worker.tick()
+    for alive in (set(), {run.run_id}, set(), {run.run_id}):
+        worker.host.alive = alive
+        look(worker)
+    assert worker.store.finished == []
+
+
+def test_an_order_received_again_during_its_claim_keeps_the_token_that_the_rdb_knows(worker):
+    run = order()
+    worker.offer(run)
+    worker.store.lose_answer = True
+    claim = worker.store.claim
+
+    def claim_and_hear_again(*args, **options):
+        worker.agent.offer([run], worker.clock.at)
+        return claim(*args, **options)
+
+    worker.store.claim = claim_and_hear_again
+    worker.tick()
+    worker.store.claim = claim
+    worker.tick(1.0)
+    assert [spec.run_id for spec in worker.host.launched] == [run.run_id]
+
+
+def test_a_result_that_the_rdb_refuses_keeps_no_other_from_being_written(worker):
+    good, bad = order(), order()
+    worker.offer(good, bad)
+    worker.tick()
+    finish = worker.store.finish
+
+    def refuse(worker_id, results):
+        if any(result.log_ref and result.run_id == bad.run_id for result in results):
+            raise ValueError("a NUL in a text")
+        return finish(worker_id, results)
+
+    worker.store.finish = refuse
+    worker.agent.happened([exited(bad.run_id, 3), exited(good.run_id)])
+    worker.tick()
+    written = {result.run_id: result for result in worker.store.finished}
+    assert written[good.run_id].state is RunState.SUCCEEDED
+    assert (written[bad.run_id].state, written[bad.run_id].exit_code) == (RunState.FAILED, 3)
+    assert written[bad.run_id].error == REFUSED
+    assert worker.agent.idle()
+
+
+def test_a_result_that_the_rdb_refuses_altogether_is_given_up_with_an_error(worker):
+    worker.offer(run := order())
+    worker.tick()
+
+    def refuse(worker_id, results):
+        raise ValueError("no")
+
+    worker.store.finish = refuse
+    worker.agent.happened([exited(run.run_id)])
+    with capture_logs() as logs:
+        worker.tick()
+    assert "result_refused" in {entry["event"] for entry in logs}
+    assert worker.agent.idle()
+
+
+def test_an_order_that_no_process_can_be_made_of_fails_with_the_reason(worker):
+    worker.offer(order())
+
+    def refuse(specs):
+        raise TypeError("no JSON")
+
+    worker.host.launch = refuse
+    worker.tick()
+    worker.tick()
+    (result,) = worker.store.finished
+    assert (result.reason, result.error) == (
+        Reason.START_FAILED,
+        "the order to start it could not be written: no JSON",
+    )

@@ -77,7 +77,7 @@ class Recorder:
     def agenda(self) -> Agenda:
         return Agenda(retries=False, requests=False, cancels=False, next_fire_at=None)
 
-    def waiting(self, until: Any, limit: int) -> list[Any]:
+    def waiting(self, until: Any, limit: int, *, heads: int) -> list[Any]:
         return [SimpleNamespace(run_id="run-1", reason=self.reason)]
 
     def wait(self, fence: Any, runs: Any) -> None:

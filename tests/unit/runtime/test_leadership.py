@@ -200,3 +200,25 @@ def test_an_answer_to_a_call_of_an_earlier_term_deposes_nobody(election):
     election["w-1"].leadership.depose(StaleEpoch(3, 5, "w-1"))
     election.pass_time(1.2)
     assert election["w-1"].leads
+
+
+def test_a_leader_whose_duties_fail_again_and_again_hands_over():
+    election = Election()
+    election.seconds_until_leader("w-1")
+    election.row.subleader = "w-2"
+    election["w-1"].duties.error = KeyError("poison")
+    election.seconds_until_leader("w-2", limit=30.0)
+    assert election.leaders() == ["w-2"]
+    assert election["w-1"].duties.revoked == 1
+
+
+def test_a_leader_whose_duties_fail_now_and_then_stays():
+    election = Election()
+    election.seconds_until_leader("w-1")
+    epoch, duties = election.row.epoch, election["w-1"].duties
+    for _ in range(20):
+        duties.error = KeyError("a bad moment")
+        election.pass_time(0.1)
+        duties.error = None
+        election.pass_time(1.1)
+    assert (election.leaders(), election.row.epoch) == (["w-1"], epoch)

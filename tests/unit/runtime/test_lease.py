@@ -30,7 +30,7 @@ def test_the_lease_counts_from_the_question_not_from_the_answer(worker):
 def test_an_echoed_nonce_counts_from_when_it_was_made(worker):
     nonce = worker.member.new_nonce(worker.clock.at)
     worker.clock.at += 20.0
-    worker.member.echoed(nonce)
+    worker.member.echoed(nonce, worker.clock.at)
     assert worker.member.deadline.at == worker.clock.at - 20.0 + 30.0
 
 
@@ -43,14 +43,25 @@ def test_a_nonce_of_an_earlier_life_extends_nothing(worker):
     worker.lease.tick(worker.clock.at)
     before = worker.member.deadline.at
     worker.clock.at += 10.0
-    worker.member.echoed(nonce)
+    worker.member.echoed(nonce, worker.clock.at)
     assert worker.member.deadline.at == before
+
+
+def test_an_echo_revives_no_lease_that_is_over(worker):
+    nonce = worker.member.new_nonce(worker.clock.at)
+    over = worker.member.deadline.at
+    worker.member.echoed(nonce, over)
+    assert worker.member.deadline.at == over
+    worker.clock.at += 1.0
+    later = worker.member.new_nonce(worker.clock.at)
+    worker.member.echoed(later, over)
+    assert worker.member.deadline.at == over
 
 
 def test_a_nonce_nobody_made_extends_nothing(worker):
     before = worker.member.deadline.at
     worker.clock.at += 10.0
-    worker.member.echoed(12345)
+    worker.member.echoed(12345, worker.clock.at)
     assert worker.member.deadline.at == before
 
 

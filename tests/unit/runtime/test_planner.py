@@ -9,7 +9,7 @@ from structlog.testing import capture_logs
 
 from scheduler.ports import Agenda, CursorMove, DefinitionRow, LeaderStore
 from scheduler.runtime.config import RuntimeConfig
-from scheduler.runtime.planner import Planner
+from scheduler.runtime.planner import LOOK_AGAIN, Planner
 from tests.unit.runtime.worlds import FakeClock
 
 MINUTELY = {"kind": "every_minutes", "minutes": 1}
@@ -26,6 +26,9 @@ class Store:
     def record_plan(self, fence, moves):
         self.moves += moves
         return [move.definition_id for move in moves]
+
+    def slots_planned(self, definitions):
+        return {}
 
     def agenda(self) -> Agenda:
         return Agenda(retries=False, requests=False, cancels=False, next_fire_at=None)
@@ -91,5 +94,53 @@ def test_an_old_schedule_that_cannot_be_read_is_put_aside_with_an_error(clock, b
 
 def test_a_present_schedule_that_cannot_be_read_keeps_what_is_owed_for_the_next_edit(clock):
     move = planned(clock, segment(clock), schedule={"kind": "tea"})
-    assert (move.runs, move.next_fire_at, move.keeps_edit) == ((), None, True)
+    assert (move.runs, move.keeps_edit) == ((), True)
+    assert move.next_fire_at == clock.now() + LOOK_AGAIN
     assert move.planned_until_new == move.planned_until_old
+
+
+class Poisoned(Store):
+    """Refuses every plan in which definition 7 has rows, and says no to requests."""
+
+    def __init__(self, rows: list[DefinitionRow]) -> None:
+        super().__init__(rows[0])
+        self.rows = rows
+
+    def due_definitions(self, until, limit):
+        return self.rows
+
+    def record_plan(self, fence, moves):
+        if any(move.definition_id == 7 and move.runs for move in moves):
+            raise ValueError("the RDB does not like it")
+        return super().record_plan(fence, moves)
+
+    def unhandled_requests(self, limit):
+        raise KeyError("poison")
+
+
+def plain(clock: FakeClock, definition_id: int) -> DefinitionRow:
+    now = clock.now()
+    return DefinitionRow(
+        definition_id, f"job-{definition_id}", 1, MINUTELY, "UTC", now - timedelta(seconds=90),
+        now, True, "run_all", None, None, None, None,
+    )  # fmt: skip
+
+
+def test_a_definition_that_cannot_be_planned_is_put_aside_and_the_others_are_planned(clock):
+    store = Poisoned([plain(clock, number) for number in (6, 7, 8)])
+    planner = Planner(cast(LeaderStore, store), clock, RuntimeConfig, uuid4)
+    with capture_logs() as logs:
+        planner.tick(cast(Any, Term), Agenda(False, False, False, clock.now()))
+    assert [move.definition_id for move in store.moves if move.runs] == [6, 8]
+    (aside,) = [move for move in store.moves if not move.runs]
+    assert (aside.definition_id, aside.next_fire_at) == (7, clock.now() + LOOK_AGAIN)
+    assert aside.planned_until_new == aside.planned_until_old
+    assert ("definition_not_planned", "job-7") in {(e["event"], e.get("job")) for e in logs}
+
+
+def test_requests_that_cannot_be_taken_keep_no_slot_from_being_planned(clock):
+    store = Poisoned([plain(clock, 6)])
+    planner = Planner(cast(LeaderStore, store), clock, RuntimeConfig, uuid4)
+    with pytest.raises(KeyError, match="poison"):
+        planner.tick(cast(Any, Term), Agenda(False, True, False, clock.now()))
+    assert [move.definition_id for move in store.moves] == [6]

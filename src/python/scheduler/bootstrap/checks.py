@@ -21,7 +21,7 @@ class NotMigrated(SchedulerError):
     def __init__(self, missing: list[str]) -> None:
         self.missing = tuple(missing)
         super().__init__(
-            f"The database lacks {len(missing)} migrations of the scheduler (next: {missing[0]}); "
+            f"The database lacks migrations of the scheduler ({len(missing)}, next: {missing[0]}); "
             "run: python manage.py migrate."
         )
 

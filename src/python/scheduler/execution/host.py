@@ -147,15 +147,15 @@ class ProcessHost:
         return self._ready
 
     def launch(self, specs: Sequence[LaunchSpec]) -> None:
-        """Start runs, in order, by one message. What becomes of them is told by ``events``."""
+        """Start runs in order; ``events`` tells the rest. TypeError, and no start, for no JSON."""
         with self._sending:
-            self._running.update(spec.run_id for spec in specs)
             if self._problem or self._stopping:
                 self._refuse(specs)
             elif self._ready:
                 self._tell_server(["launch", [encode_spec(spec) for spec in specs]])
             else:
                 self._backlog.extend(specs)
+            self._running.update(spec.run_id for spec in specs)
         self._wake()
 
     def warm(self, commands: Sequence[str]) -> None:

@@ -32,6 +32,11 @@ class LeaderStore(OnTimeline, Protocol):
 
     def due_definitions(self, until: datetime, limit: int) -> list[DefinitionRow]: ...
 
+    def slots_planned(
+        self, definitions: Sequence[tuple[int, datetime]]
+    ) -> dict[int, frozenset[datetime]]:
+        """Of each (definition_id, after): the timed slots later than that which have a row."""
+
     def record_plan(self, fence: Fence, moves: Sequence[CursorMove]) -> list[int]:
         """Move cursors and insert their rows; returns the definition ids that moved."""
 
@@ -41,12 +46,19 @@ class LeaderStore(OnTimeline, Protocol):
         """Turn requests (request_id, run) into rows, once each."""
 
     def waiting(
-        self, until: datetime, limit: int, *, for_a_place_only: bool = False
+        self, until: datetime, limit: int, *, heads: int, for_a_place_only: bool = False
     ) -> list[WaitingRow]:
-        """PENDING with ``due_at <= until``, priority high first, then due_at, then id.
+        """PENDING with ``due_at <= until``: of each kind the first ``heads``, by priority (high
+        first), then due_at, then id; at most ``limit``, the first of all kinds before the second
+        of any. Of one kind are runs that the same workers may take; a job that a policy or a
+        person may hold is a kind of its own. So no kind keeps another from being looked at.
 
         ``for_a_place_only``: those of the policy ``allow`` without a limit in parallel for which
         no other reason to wait is kept: nothing but a free place decides about them."""
+
+    def waiting_after(self, until: datetime, limit: int, run_id: UUID) -> list[WaitingRow]:
+        """PENDING with ``due_at <= until``, by id, those after ``run_id``: leads through all that
+        waits, however much that is."""
 
     def active(self) -> list[ActiveRow]: ...
 

@@ -16,7 +16,7 @@ from uuid import UUID
 
 import structlog
 
-from scheduler.domain.errors import DatabaseUnavailable, SchedulerError, TimelineChanged
+from scheduler.domain.errors import DatabaseUnavailable, TimelineChanged
 from scheduler.domain.placement import capability_of
 from scheduler.domain.values import (
     ForkServerLost,
@@ -26,7 +26,6 @@ from scheduler.domain.values import (
     ProcessNotStarted,
     ProcessStarted,
     Reason,
-    RunResult,
     RunState,
     StartOrder,
 )
@@ -36,6 +35,7 @@ from scheduler.runtime.config import RuntimeConfig
 from scheduler.runtime.member import Member
 from scheduler.runtime.orders import Handled, OrderBook
 from scheduler.runtime.replayer import Replayer
+from scheduler.runtime.reporter import Reporter
 from scheduler.runtime.starter import Starter
 
 log = structlog.get_logger(__name__)
@@ -73,8 +73,9 @@ class Agent:
         ring: Callable[[], object],
     ) -> None:
         self._ring = ring
-        self._member, self._store, self._host, self._spool = member, store, host, spool
+        self._member, self._store, self._host = member, store, host
         self._replayer = Replayer(member, store, journal, config)
+        self._reporter = Reporter(member, store, spool, self._replayer.finished, ring)
         self._starter = Starter(member, host, prepare, lambda event: self.happened([event]))
         self._config = config
         self._new_token, self._random, self._wake = new_token, random, wake
@@ -83,12 +84,9 @@ class Agent:
         self._cancels: set[UUID] = set()
         self._events: deque[ProcessEvent] = deque()
         self._claimed: dict[UUID, Handled] = {}
-        self._results: list[RunResult] = []
+        self._missing: set[UUID] = set()
         self._ticking = False
-        self._retry_at = 0.0
-        self._reported_at = self._claimed_at = 0.0
-        self._entropy_at = 0.0
-        self._spooled = bool(spool.pending())
+        self._retry_at = self._claimed_at = self._entropy_at = 0.0
 
     # ------------------------------------------------------------- called from other threads
 
@@ -138,8 +136,8 @@ class Agent:
 
     def idle(self) -> bool:
         """True when nothing is running or being started and every result is with the RDB."""
-        open_ends = self._results or self._events or self._spooled
-        return not (self._ticking or self._orders or self._claimed or open_ends)
+        busy = self._ticking or self._orders or self._claimed or self._events
+        return not busy and self._reporter.done
 
     # ------------------------------------------------------------------------------ the tick
 
@@ -172,7 +170,7 @@ class Agent:
             return now
         except DatabaseUnavailable as error:
             log.warning("worker_store_unavailable", reason=str(error))
-            self._spool_results()
+            self._reporter.keep_on_disk()
             self._retry_at = now + RETRY_SECONDS
             return self._retry_at
         return self._next_wake(now)
@@ -194,7 +192,9 @@ class Agent:
         )
 
     def _next_wake(self, now: float) -> float:
-        report_at = self._reported_at + PACE_SECONDS if self._results else self._entropy_at
+        report_at = self._entropy_at
+        if self._reporter.waiting:
+            report_at = self._reporter.reported_at + PACE_SECONDS
         due_at = self._orders.next_at()
         if due_at is None:
             return min(report_at, self._entropy_at)
@@ -228,62 +228,23 @@ class Agent:
             )
         else:
             result = outcomes.exited(claimed.order, claimed.token, event, chance, claimed.log_ref)
-        self._results.append(result)
+        self._reporter.add(result)
 
     def _finish_orphaned(self, run_id: UUID) -> None:
         claimed = self._claimed.pop(run_id, None)
         if claimed is not None:
             order, token, log_ref = claimed.order, claimed.token, claimed.log_ref
             lost = outcomes.orphaned(order, token, Reason.FORK_SERVER_LOST, log_ref=log_ref)
-            self._results.append(lost)
+            self._reporter.add(lost)
 
     def _report(self, now: float) -> None:
-        if self._spooled:
-            self._replay_spool(now)
-        if self._results and not self._more_end_soon(now):
-            self._write(self._results, now)
-            self._results, self._reported_at = [], now
+        self._reporter.replay_spool(now)
+        if not self._more_end_soon(now):
+            self._reporter.report(now)
 
     def _more_end_soon(self, now: float) -> bool:
-        few = len(self._results) < self._member.facts.capacity
-        return bool(self._claimed) and few and now < self._reported_at + PACE_SECONDS
-
-    def _write(self, results: Sequence[RunResult], now: float) -> None:
-        changed = set(self._store.finish(self._member.worker_id, results))
-        self._replayer.finished(results, now)
-        self._ring()
-        for result in results:
-            event = "run_finished" if result.run_id in changed else "run_result_too_late"
-            log.info(
-                event,
-                run_id=str(result.run_id),
-                state=str(result.state),
-                reason=result.reason and str(result.reason),
-                exit_code=result.exit_code,
-                worker_id=self._member.worker_id,
-                epoch=self._member.newest_epoch,
-            )
-
-    def _spool_results(self) -> None:
-        """Put results on disk while the RDB is away; where even that fails they wait in memory."""
-        if not self._results:
-            return
-        try:
-            self._spool.append(self._results)
-        except SchedulerError as error:
-            log.error("results_not_spooled", count=len(self._results), reason=str(error))
-            return
-        log.warning("results_spooled", count=len(self._results))
-        self._results = []
-        self._spooled = True
-
-    def _replay_spool(self, now: float) -> None:
-        pending = self._spool.pending()
-        if pending:
-            self._write(pending, now)
-            self._spool.acknowledge([result.claim_token for result in pending])
-            log.info("spool_replayed", count=len(pending))
-        self._spooled = False
+        few = self._reporter.waiting < self._member.facts.capacity
+        return bool(self._claimed) and few and now < self._reporter.reported_at + PACE_SECONDS
 
     # -------------------------------------------------------------------------------- starts
 
@@ -361,8 +322,9 @@ class Agent:
     def _compare_with_rdb(self, now: float) -> None:
         """No run is RUNNING for ever: each row in my name has a process, a result on its way,
         or is finished here as never started; each process has its row, or is killed."""
+        self._end_missing()
         rows = {row.run_id: row for row in self._store.mine(self._member.worker_id)}
-        ended = {result.run_id for result in self._results}
+        ended = self._reporter.run_ids()
         for run_id, row in rows.items():
             if row.state is RunState.RUNNING and row.claim_token is not None:
                 self._check_running(run_id, row.claim_token, row.cancel_requested, ended)
@@ -375,6 +337,17 @@ class Agent:
         if lost and self._member.accepting:
             self.offer(self._store.orders(self._member.worker_id, lost), now)
 
+    def _end_missing(self) -> None:
+        """A run that the process host has not known of in two looks has no process: its end would
+        have been told in between."""
+        known = self._host.running()
+        missing = {run_id for run_id in self._claimed if run_id not in known}
+        for run_id in missing & self._missing:
+            log.error("run_without_process", run_id=str(run_id), worker_id=self._member.worker_id)
+            why = "its worker lost sight of it: the process host does not know it"
+            self._finish(ProcessNotStarted(run_id, why, blameless=True))
+        self._missing = missing - self._missing
+
     def _check_running(
         self, run_id: UUID, token: UUID, cancel_requested: bool, ended: set[UUID]
     ) -> None:
@@ -384,7 +357,7 @@ class Agent:
         elif run_id not in ended:
             log.error("run_never_started", run_id=str(run_id), worker_id=self._member.worker_id)
             why = "claimed, but its worker has no process of it"
-            self._results.append(outcomes.never_started(run_id, token, why))
+            self._reporter.add(outcomes.never_started(run_id, token, why))
 
     def _kill_unclaimed(self, claimed_rows: set[UUID]) -> None:
         strangers = [run for run in self._claimed if run not in claimed_rows]

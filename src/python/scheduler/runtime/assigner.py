@@ -17,6 +17,7 @@ from scheduler.runtime.member import Term
 log = structlog.get_logger(__name__)
 
 IDLE_SECONDS = 60.0
+BEFORE_ALL = UUID(int=0)
 
 MANY, SPARE_PLACES = 200, 3
 LOOK_PAUSES, LONGEST_PAUSE_SECONDS = 4.0, 1.0
@@ -44,6 +45,7 @@ class Assigner:
         self._store, self._dispatcher, self._refuses = store, dispatcher, refuses
         self._clock, self._config = clock, config
         self._look_at_all_at = 0.0
+        self._looked_through = BEFORE_ALL
         self._given: dict[UUID, str] = {}
 
     @property
@@ -101,15 +103,28 @@ class Assigner:
         end of a run would else cost as much as all that waits."""
         horizon = now + timedelta(seconds=self._config().assign_ahead_seconds)
         if began >= self._look_at_all_at:
-            return self._store.waiting(horizon, self._config().waiting_limit)
-        places = sum(worker.facts.capacity for worker in workers)
-        return self._store.waiting(horizon, SPARE_PLACES * places, for_a_place_only=True)
+            return self._look(horizon)
+        heads = SPARE_PLACES * sum(worker.facts.capacity for worker in workers)
+        limit = self._config().waiting_limit
+        return self._store.waiting(horizon, limit, heads=heads, for_a_place_only=True)
+
+    def _look(self, until: datetime) -> list[WaitingRow]:
+        """The first of each kind; where that is not all, also one page of the rest, so that look
+        after look every run is told why it waits, or that it came too late."""
+        limit = self._config().waiting_limit
+        rows = self._store.waiting(until, limit, heads=limit)
+        if len(rows) < limit:
+            return rows
+        page = self._store.waiting_after(until, limit, self._looked_through)
+        self._looked_through = page[-1].run_id if len(page) == limit else BEFORE_ALL
+        known = {row.run_id for row in rows}
+        return rows + [row for row in page if row.run_id not in known]
 
     def hold(self, term: Term, awaited: Sequence[str]) -> None:
         """Nothing is handed out: what waits says that the cluster awaits the replay of workers.
         Raises StaleEpoch, DatabaseUnavailable."""
         detail = f"the database failed over; awaiting {', '.join(awaited) or 'all workers'}"
-        rows = self._store.waiting(self._clock.now(), self._config().waiting_limit)
+        rows = self._look(self._clock.now())
         self._wait(term, rows, [(row.run_id, Reason.WAIT_REPLAY, detail) for row in rows])
 
     def _decide(

@@ -12,6 +12,7 @@ from scheduler.domain import elections, replaying
 from scheduler.domain.values import ClusterView, WorkerView
 from scheduler.ports import ClusterStore, LeaderStore, LeaseStore
 from scheduler.runtime.assigner import Assigner
+from scheduler.runtime.attempts import Attempts
 from scheduler.runtime.courier import Courier
 from scheduler.runtime.dispatcher import Dispatcher
 from scheduler.runtime.member import Term
@@ -77,13 +78,22 @@ class Engine:
             self._tell(term, now)
             self.reaper.tick(term, now, self._workers, sweep=False)
             return now + HOLD_SECONDS
-        agenda = self.store.agenda()
-        planned = self.planner.tick(term, agenda)
-        if agenda.cancels:
-            self.assigner.cancel(term)
-        assigned = self.assigner.tick(term, self._workers, paused=view.paused)
-        reaped = self.reaper.tick(term, now, self._workers, sweep=True)
+        wake_at = self._plan_assign_reap(term, view, now)
         self._paused_until = now + PAUSE_SECONDS if self.assigner.much_waits else 0.0
+        return wake_at
+
+    def _plan_assign_reap(self, term: Term, view: ClusterView, now: float) -> float:
+        """Each of them has its turn, also where one before it failed."""
+        agenda, workers, attempts = self.store.agenda(), self._workers, Attempts()
+        planned = attempts.make(lambda: self.planner.tick(term, agenda), SURVEY_SECONDS)
+        if agenda.cancels:
+            attempts.make(lambda: self.assigner.cancel(term), None)
+        assigned = attempts.make(
+            lambda: self.assigner.tick(term, workers, paused=view.paused), SURVEY_SECONDS
+        )
+        later = now + SURVEY_SECONDS
+        reaped = attempts.make(lambda: self.reaper.tick(term, now, workers, sweep=True), later)
+        attempts.settle()
         return min(self._survey_at, now + planned, now + assigned, reaped)
 
     def _holds(self, term: Term, view: ClusterView, now: float) -> bool:

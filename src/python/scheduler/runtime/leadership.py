@@ -35,6 +35,9 @@ log = structlog.get_logger(__name__)
 
 RETRY_SECONDS = 0.2
 READ_SECONDS = 1.0
+FAILED_TICK_SECONDS = 1.0
+FAILED_TICKS_IN_A_ROW = 5
+"""After so many another worker leads: what fails here may go well there."""
 PROBE_AFTER_STILL_SECONDS = 0.3
 
 
@@ -81,6 +84,7 @@ class Leadership:
         self._timeline: int | None = None
         self._deposed: StaleEpoch | None = None
         self._leave_office = ""
+        self._failed_ticks = 0
 
     # ------------------------------------------------------------- called from other threads
 
@@ -227,7 +231,7 @@ class Leadership:
 
     def _establish(self, term: Term, cause: Cause, before: ClusterView) -> None:
         self.term = term
-        self._deposed, self._leave_office = None, ""
+        self._deposed, self._leave_office, self._failed_ticks = None, "", 0
         self._renew_at, self._timeline = 0.0, None
         self._member.role = Role.LEADER
         self._member.leader_worker_id = self._member.worker_id
@@ -283,13 +287,25 @@ class Leadership:
             view = self._renew(term, now) if now >= self._renew_at else self._view
             if view is None or self._leave_office:
                 return now
-            return min(self._renew_at, self._duties.tick(term, view, now))
+            wake_at = min(self._renew_at, self._duties.tick(term, view, now))
         except StaleEpoch as error:
             self.depose(error)
             return now
         except DatabaseUnavailable as error:
             log.warning("leader_store_unavailable", reason=str(error))
             return now + RETRY_SECONDS
+        except Exception:
+            return self._duties_failed(term, now)
+        self._failed_ticks = 0
+        return wake_at
+
+    def _duties_failed(self, term: Term, now: float) -> float:
+        self._failed_ticks += 1
+        log.exception("leader_tick_failed", epoch=term.epoch, failures_in_a_row=self._failed_ticks)
+        if self._failed_ticks >= FAILED_TICKS_IN_A_ROW:
+            self._leave_office = f"its duties failed {self._failed_ticks} times in a row"
+            return now
+        return min(self._renew_at, now + FAILED_TICK_SECONDS)
 
     def _reason_to_stop(self, term: Term, now: float) -> str:
         if self._deposed is not None:

@@ -102,12 +102,13 @@ class Member:
         with self._lock:
             return self._questions.ask(now)
 
-    def echoed(self, nonce: int) -> None:
+    def echoed(self, nonce: int, now: float) -> None:
         """The current leader echoed my nonce: the lease counts from when I asked, never from
-        the receipt (a ping may be old)."""
+        the receipt (a ping may be old). A lease that is over stays over."""
         with self._lock:
             asked_at = self._questions.asked_at(nonce)
-            if asked_at is not None and self.joined:
+            alive = self.joined and not self.deadline.must_kill(now)
+            if asked_at is not None and alive:
                 self.deadline = self.deadline.answered(asked_at, self.facts.lease_seconds)
 
     def join(self, asked_at: float, answer: LeaseAnswer) -> None:

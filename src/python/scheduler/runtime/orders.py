@@ -57,10 +57,14 @@ class OrderBook:
         return ready[:limit]
 
     def put_back(self, items: Sequence[Handled], at: float) -> None:
-        """Have taken orders start later, at ``at``."""
-        for item in items:
-            item.at, item.held_until = at, None
-            self.put(item)
+        """Have taken orders start later, at ``at``. The same order received again meanwhile gives
+        way: the RDB may know the token of this one."""
+        with self._lock:
+            for item in items:
+                item.at, item.held_until = at, None
+                held = self._held.get(item.order.run_id)
+                if held is None or held.order.assign_seq <= item.order.assign_seq:
+                    self._held[item.order.run_id] = item
 
     def hold(self, item: Handled, until: float) -> None:
         """Keep a taken order that is due; it is taken again whenever there is a look at what is

@@ -5,6 +5,7 @@ that a slot is covered once, whoever plans and however often.
 """
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
 from uuid import UUID
 
@@ -12,7 +13,13 @@ import structlog
 
 from scheduler.domain.edits import Superseded, end_of_segment, read_segment
 from scheduler.domain.errors import SchedulerError
-from scheduler.domain.planning import DefinitionPlan, MisfirePolicy, PlannableDefinition, plan
+from scheduler.domain.planning import (
+    DefinitionPlan,
+    MisfirePolicy,
+    PlannableDefinition,
+    plan,
+    replaces_after,
+)
 from scheduler.domain.schedules import Schedule, Window, parse_schedule
 from scheduler.domain.values import RunState
 from scheduler.ports import (
@@ -24,12 +31,16 @@ from scheduler.ports import (
     NewRun,
     RequestRow,
 )
+from scheduler.runtime.attempts import ENDS_ALL, Attempts
 from scheduler.runtime.config import RuntimeConfig
 from scheduler.runtime.member import Term
 
 log = structlog.get_logger(__name__)
 
 IDLE_SECONDS = 60.0
+LOOK_AGAIN = timedelta(minutes=1)
+"""A definition that cannot be planned waits so long for its next try: it may have been mended, or
+a newer version of this software may lead by then."""
 SCHEDULES_KEPT = 200_000
 
 
@@ -55,13 +66,20 @@ class Planner:
         """Plans all that is due up to the horizon; returns the seconds until there is more.
         ``agenda`` says what there is to do.
 
-        Raises StaleEpoch, DatabaseUnavailable.
+        What cannot be done is tried again at the next tick, after all else was done: then the
+        first failure is raised. Raises StaleEpoch, DatabaseUnavailable.
         """
-        batch = self._config().batch_size
+        batch, attempts = self._config().batch_size, Attempts()
         if agenda.retries:
-            self._store.spawn_retries(term.fence, batch)
-        if agenda.requests and self._take_requests(term, batch) == batch:
-            return 0.0
+            attempts.make(lambda: len(self._store.spawn_retries(term.fence, batch)), 0)
+        taken = 0
+        if agenda.requests:
+            taken = attempts.make(lambda: self._take_requests(term, batch), 0)
+        wake_in = attempts.make(lambda: self._plan_due(term, agenda, batch), IDLE_SECONDS)
+        attempts.settle()
+        return 0.0 if taken == batch else wake_in
+
+    def _plan_due(self, term: Term, agenda: Agenda, batch: int) -> float:
         ahead = timedelta(seconds=self._config().assign_ahead_seconds)
         now, fire_at = self._clock.now(), agenda.next_fire_at
         if fire_at is not None and fire_at <= now + ahead:
@@ -133,16 +151,55 @@ class Planner:
     def _record(
         self, term: Term, rows: Sequence[DefinitionRow], now: datetime, horizon: datetime
     ) -> None:
+        """All at once; if that fails one by one, so that only what is at fault is put aside."""
+        try:
+            self._record_together(term, rows, now, horizon)
+        except ENDS_ALL:
+            raise
+        except Exception:
+            log.exception("plan_failed", definitions=len(rows), epoch=term.epoch)
+            for row in rows:
+                self._record_alone(term, row, now, horizon)
+
+    def _record_alone(
+        self, term: Term, row: DefinitionRow, now: datetime, horizon: datetime
+    ) -> None:
+        try:
+            self._record_together(term, [row], now, horizon)
+        except ENDS_ALL:
+            raise
+        except Exception as error:
+            log.error("definition_not_planned", job=row.name, reason=repr(error), epoch=term.epoch)
+            self._store.record_plan(term.fence, [_put_aside(row, now)])
+
+    def _record_together(
+        self, term: Term, rows: Sequence[DefinitionRow], now: datetime, horizon: datetime
+    ) -> None:
         readable = [each for row in rows if (each := self._plannable(row)) is not None]
+        readable = self._with_kept_slots(readable)
         moves = [self._move(each) for each in plan(readable, now, horizon)]
         known = {each.definition_id for each in readable}
-        moves += [_put_aside(row) for row in rows if row.definition_id not in known]
+        moves += [_put_aside(row, now) for row in rows if row.definition_id not in known]
         if not moves:
             return
         moved = set(self._store.record_plan(term.fence, moves))
         planned = sum(len(move.runs) for move in moves if move.definition_id in moved)
         if planned:
             log.info("runs_planned", count=planned, epoch=term.epoch)
+
+    def _with_kept_slots(
+        self, definitions: Sequence[PlannableDefinition]
+    ) -> list[PlannableDefinition]:
+        """Edited definitions know which slots have rows from before the edit."""
+        edited = [
+            (each.definition_id, after)
+            for each in definitions
+            if (after := replaces_after(each)) is not None
+        ]
+        if not edited:
+            return list(definitions)
+        kept = self._store.slots_planned(edited)
+        return [replace(each, kept=kept.get(each.definition_id, each.kept)) for each in definitions]
 
     def _move(self, each: DefinitionPlan) -> CursorMove:
         return CursorMove(
@@ -172,14 +229,14 @@ class Planner:
         )
 
 
-def _put_aside(row: DefinitionRow) -> CursorMove:
-    """A definition whose schedule cannot be read: not looked at again until it is edited."""
+def _put_aside(row: DefinitionRow, now: datetime) -> CursorMove:
+    """A definition that cannot be planned now: its cursor stays, so that it loses no slot."""
     return CursorMove(
         definition_id=row.definition_id,
         revision=row.revision,
         planned_until_old=row.planned_until,
         planned_until_new=row.planned_until,
-        next_fire_at=None,
+        next_fire_at=now + LOOK_AGAIN,
         runs=(),
         keeps_edit=True,
     )

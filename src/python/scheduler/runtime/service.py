@@ -35,11 +35,12 @@ class WorkerCommands:
 
     def ping(self, command: Command, echo_nonce: int) -> PingReply:
         self._member.accept(command)
-        self._member.echoed(echo_nonce)
+        now = self._clock.boottime()
+        self._member.echoed(echo_nonce, now)
         self._lease.push_deadline()
         return PingReply(
             worker_id=self._member.worker_id,
-            nonce=self._member.new_nonce(self._clock.boottime()),
+            nonce=self._member.new_nonce(now),
             newest_epoch=self._member.newest_epoch,
             open_runs=self._agent.open_runs(),
             capacity=self._member.facts.capacity,

@@ -42,8 +42,17 @@ class Starter:
                 log.error("claims_of_an_ended_life", worker_id=worker_id, count=len(items))
                 return False
             if specs:
-                self._host.launch(specs)
+                self._launch(specs)
         return True
+
+    def _launch(self, specs: Sequence[LaunchSpec]) -> None:
+        try:
+            self._host.launch(specs)
+        except (TypeError, ValueError) as error:
+            log.exception("runs_not_launched", count=len(specs))
+            for spec in specs:
+                why = f"the order to start it could not be written: {error}"
+                self._failed(ProcessNotStarted(spec.run_id, why))
 
     def end_life(self) -> None:
         """Returns when no start of the life that just ended is under way. The member must have

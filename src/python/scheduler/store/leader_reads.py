@@ -1,11 +1,13 @@
 """What the leader reads: definitions due, runs waiting, runs under way."""
 
-from datetime import datetime
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
 from scheduler.domain.values import Reason, RunState, StartOrder
 from scheduler.ports import ActiveRow, Agenda, DefinitionRow, RequestRow, WaitingRow
 from scheduler.store.dialects import json_of, maybe_time, time_of, uuid_of
+from scheduler.store.fencing import chunks
 from scheduler.store.orders import ORDER_COLUMNS, ORDER_JOINS, order_of
 from scheduler.store.sessions import Closing, Row
 from scheduler.store.statements import Statement
@@ -27,6 +29,17 @@ DUE_DEFINITIONS = Statement("""
     WHERE d.next_fire_at IS NOT NULL AND d.next_fire_at <= %(until)s
     ORDER BY d.next_fire_at, d.id LIMIT %(limit)s
 """)
+# The keys of timed slots sort as their instants do, by whole days in any collation: they lead to
+# the rows by the index of the slots.
+SLOTS_PLANNED = Statement(
+    batches={"v": {"definition_id": "bigint", "after": "timestamptz", "from_key": "text"}},
+    result="""
+        SELECT r.definition_id, r.scheduled_for
+        FROM v JOIN scheduler_job_run AS r ON r.definition_id = v.definition_id
+        WHERE r.slot_key >= v.from_key AND substr(r.slot_key, 1, 2) = 't:' AND r.attempt = 1
+          AND r.scheduled_for > v.after AND r.scheduled_until IS NULL
+    """,
+)
 TO_CANCEL = """
     r.finished_at IS NULL AND r.cancel_requested_at IS NOT NULL
     AND r.state IN ('PENDING', 'ASSIGNED')
@@ -48,23 +61,38 @@ _WAITING = """
     SELECT r.id, r.definition_id, d.name, r.slot_key, r.attempt, r.due_at, r.scheduled_for,
            d.priority, d.queue, d.required_labels::text, d.executor, d.concurrency_policy,
            d.max_parallel, d.skip_late_after_seconds, r.cancel_requested_at IS NOT NULL,
-           d.quarantined_at IS NOT NULL, r.reason
+           d.quarantined_at IS NOT NULL, r.reason{more}
     FROM scheduler_job_run AS r JOIN scheduler_job_definition AS d ON d.id = r.definition_id
     WHERE r.finished_at IS NULL AND r.due_at <= %(until)s AND r.state = 'PENDING'
 """
 # Slots that catch up, and backfills, come after what is due now (domain.runs.is_catch_up).
 _IN_TURN = """
-    ORDER BY d.priority DESC,
-             r.attempt = 1 AND (r.due_at > r.scheduled_for OR r.slot_key LIKE 'b:%%'),
-             r.due_at, r.id
-    LIMIT %(limit)s
+    d.priority DESC, r.attempt = 1 AND (r.due_at > r.scheduled_for OR r.slot_key LIKE 'b:%%'),
+    r.due_at, r.id
 """
-WAITING = Statement(f"{_WAITING} {_IN_TURN}")
-WAITING_FOR_A_PLACE = Statement(f"""
-    {_WAITING}
+_KIND = """
+    d.queue, d.required_labels::text, d.executor,
+    CASE WHEN d.concurrency_policy <> 'allow' OR d.max_parallel IS NOT NULL
+              OR d.quarantined_at IS NOT NULL THEN d.id ELSE 0 END
+"""
+
+
+def _heads(more: str = "") -> Statement:
+    """The first of each kind. The turn is their last column."""
+    ranked = f"row_number() OVER (PARTITION BY {_KIND} ORDER BY {_IN_TURN}) AS turn"
+    return Statement(f"""
+        SELECT * FROM ({_WAITING.format(more=f", {ranked}")} {more}) AS w
+        WHERE w.turn <= %(heads)s ORDER BY w.turn LIMIT %(limit)s
+    """)
+
+
+WAITING = _heads()
+WAITING_FOR_A_PLACE = _heads("""
     AND d.concurrency_policy = 'allow' AND d.max_parallel IS NULL
     AND (substr(r.reason, 1, 5) <> 'WAIT_' OR r.reason = 'WAIT_CAPACITY')
-    {_IN_TURN}
+""")
+WAITING_AFTER = Statement(f"""
+    {_WAITING.format(more="")} AND r.id > %(run_id)s ORDER BY r.id LIMIT %(limit)s
 """)
 ACTIVE = Statement("""
     SELECT r.id, r.definition_id, r.state, r.worker_id, r.assign_seq, r.due_at,
@@ -109,11 +137,26 @@ class LeaderReads(Closing):
             for row in self._session.run(UNHANDLED, limit=limit)
         ]
 
+    def slots_planned(
+        self, definitions: Sequence[tuple[int, datetime]]
+    ) -> dict[int, frozenset[datetime]]:
+        found: dict[int, set[datetime]] = {each: set() for each, _after in definitions}
+        batch = [(each, after, _day_before(after)) for each, after in definitions]
+        for part in chunks(batch):
+            for definition_id, scheduled_for in self._session.run(SLOTS_PLANNED, {"v": part}):
+                found[definition_id].add(time_of(scheduled_for))
+        return {each: frozenset(slots) for each, slots in found.items()}
+
     def waiting(
-        self, until: datetime, limit: int, *, for_a_place_only: bool = False
+        self, until: datetime, limit: int, *, heads: int, for_a_place_only: bool = False
     ) -> list[WaitingRow]:
         statement = WAITING_FOR_A_PLACE if for_a_place_only else WAITING
-        return [_waiting(row) for row in self._session.run(statement, until=until, limit=limit)]
+        rows = self._session.run(statement, until=until, limit=limit, heads=heads)
+        return [_waiting(row) for row in rows]
+
+    def waiting_after(self, until: datetime, limit: int, run_id: UUID) -> list[WaitingRow]:
+        rows = self._session.run(WAITING_AFTER, until=until, limit=limit, run_id=run_id)
+        return [_waiting(row) for row in rows]
 
     def active(self) -> list[ActiveRow]:
         return [_active(row) for row in self._session.run(ACTIVE)]
@@ -121,6 +164,10 @@ class LeaderReads(Closing):
     def orphan_candidates(self, limit: int) -> list[tuple[UUID, int, StartOrder]]:
         orders = [order_of(row) for row in self._session.run(ORPHAN_CANDIDATES, limit=limit)]
         return [(order.run_id, order.orphan_count, order) for order in orders]
+
+
+def _day_before(instant: datetime) -> str:
+    return f"t:{(instant.astimezone(UTC) - timedelta(days=1)).date().isoformat()}"
 
 
 def _definition(row: Row) -> DefinitionRow:
