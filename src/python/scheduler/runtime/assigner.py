@@ -19,6 +19,7 @@ log = structlog.get_logger(__name__)
 IDLE_SECONDS = 60.0
 BEFORE_ALL = UUID(int=0)
 
+PAUSE_SECONDS = 0.1
 MANY, SPARE_PLACES = 200, 3
 LOOK_PAUSES, LONGEST_PAUSE_SECONDS = 4.0, 1.0
 """After a look at MANY waiting runs, so many times as long as it took pass before the next: looks
@@ -46,12 +47,16 @@ class Assigner:
         self._clock, self._config = clock, config
         self._look_at_all_at = 0.0
         self._looked_through = BEFORE_ALL
+        self._took_seconds = 0.0
         self._given: dict[UUID, str] = {}
 
     @property
-    def much_waits(self) -> bool:
-        """Whether the last look at all that waits found MANY runs."""
-        return self._clock.boottime() < self._look_at_all_at
+    def pause_seconds(self) -> float:
+        """How long after its begin the last tick is followed by another, at the soonest: at once
+        unless the last look at all that waits found MANY runs. Then what ends meanwhile is one
+        batch, and ticks take at most half of the leader's time."""
+        much_waits = self._clock.boottime() < self._look_at_all_at
+        return max(PAUSE_SECONDS, 2 * self._took_seconds) if much_waits else 0.0
 
     def tick(self, term: Term, workers: Sequence[WorkerView], *, paused: bool) -> float:
         """Returns the seconds until a waiting run comes due. Raises StaleEpoch,
@@ -69,9 +74,11 @@ class Assigner:
         self._dispatch(orders, workers)
         self._tell(term, orders)
         self._write(term, rows, answer)
+        ended = self._clock.boottime()
+        self._took_seconds = ended - began
         if began >= self._look_at_all_at and len(rows) > MANY:
-            ended = self._clock.boottime()
-            self._look_at_all_at = ended + min(LOOK_PAUSES * (ended - began), LONGEST_PAUSE_SECONDS)
+            pause = min(LOOK_PAUSES * self._took_seconds, LONGEST_PAUSE_SECONDS)
+            self._look_at_all_at = ended + pause
         placed = {run_id for run_id, _ in answer.assigned}
         later = [row.due_at for row in rows if row.due_at > now and row.run_id not in placed]
         due_in = (min(later) - now).total_seconds() if later else IDLE_SECONDS

@@ -24,8 +24,6 @@ log = structlog.get_logger(__name__)
 
 SURVEY_SECONDS = 1.0
 HOLD_SECONDS = 0.2
-PAUSE_SECONDS = 0.1
-"""Between ticks while much waits: what ends meanwhile is one batch."""
 
 
 @dataclass
@@ -79,7 +77,8 @@ class Engine:
             self.reaper.tick(term, now, self._workers, sweep=False)
             return now + HOLD_SECONDS
         wake_at = self._plan_assign_reap(term, view, now)
-        self._paused_until = now + PAUSE_SECONDS if self.assigner.much_waits else 0.0
+        pause = self.assigner.pause_seconds
+        self._paused_until = now + pause if pause else 0.0
         return wake_at
 
     def _plan_assign_reap(self, term: Term, view: ClusterView, now: float) -> float:

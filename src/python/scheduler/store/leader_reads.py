@@ -57,42 +57,59 @@ UNHANDLED = Statement("""
     FROM scheduler_run_request AS q WHERE q.handled_at IS NULL
     ORDER BY q.requested_at, q.id LIMIT %(limit)s
 """)
-_WAITING = """
-    SELECT r.id, r.definition_id, d.name, r.slot_key, r.attempt, r.due_at, r.scheduled_for,
-           d.priority, d.queue, d.required_labels::text, d.executor, d.concurrency_policy,
-           d.max_parallel, d.skip_late_after_seconds, r.cancel_requested_at IS NOT NULL,
-           d.quarantined_at IS NOT NULL, r.reason{more}
-    FROM scheduler_job_run AS r JOIN scheduler_job_definition AS d ON d.id = r.definition_id
-    WHERE r.finished_at IS NULL AND r.due_at <= %(until)s AND r.state = 'PENDING'
+_WAITING_COLUMNS = """
+    r.id, r.definition_id, d.name, r.slot_key, r.attempt, r.due_at, r.scheduled_for,
+    d.priority, d.queue, d.required_labels::text, d.executor, d.concurrency_policy,
+    d.max_parallel, d.skip_late_after_seconds, r.cancel_requested_at IS NOT NULL,
+    d.quarantined_at IS NOT NULL, r.reason
 """
+_WAITS = "r.finished_at IS NULL AND r.due_at <= %(until)s AND r.state = 'PENDING'"
 # Slots that catch up, and backfills, come after what is due now (domain.runs.is_catch_up).
 _IN_TURN = """
-    d.priority DESC, r.attempt = 1 AND (r.due_at > r.scheduled_for OR r.slot_key LIKE 'b:%%'),
-    r.due_at, r.id
-"""
-_KIND = """
-    d.queue, d.required_labels::text, d.executor,
-    CASE WHEN d.concurrency_policy <> 'allow' OR d.max_parallel IS NOT NULL
-              OR d.quarantined_at IS NOT NULL THEN d.id ELSE 0 END
+    k.priority DESC, w.attempt = 1 AND (w.due_at > w.scheduled_for OR w.slot_key LIKE 'b:%%'),
+    w.due_at, w.id
 """
 
 
-def _heads(more: str = "") -> Statement:
-    """The first of each kind. The turn is their last column."""
-    ranked = f"row_number() OVER (PARTITION BY {_KIND} ORDER BY {_IN_TURN}) AS turn"
+def _heads(runs: str = "", definitions: str = "") -> Statement:
+    """The first of each kind (``ports.LeaderStore.waiting``).
+
+    Kinds are numbered first, over the definitions concerned: to sort all that waits by texts, or
+    with all its columns, costs several times as much.
+    """
     return Statement(f"""
-        SELECT * FROM ({_WAITING.format(more=f", {ranked}")} {more}) AS w
-        WHERE w.turn <= %(heads)s ORDER BY w.turn LIMIT %(limit)s
+        WITH w AS MATERIALIZED (
+            SELECT r.id, r.definition_id, r.due_at, r.scheduled_for, r.attempt, r.slot_key
+            FROM scheduler_job_run AS r WHERE {_WAITS} {runs}
+        ), k AS MATERIALIZED (
+            SELECT d.id, d.priority, dense_rank() OVER (
+                ORDER BY d.queue, d.required_labels::text, d.executor,
+                CASE WHEN d.concurrency_policy <> 'allow' OR d.max_parallel IS NOT NULL
+                          OR d.quarantined_at IS NOT NULL THEN d.id ELSE 0 END) AS kind
+            FROM scheduler_job_definition AS d
+            WHERE d.id IN (SELECT w.definition_id FROM w) {definitions}
+        ), heads AS MATERIALIZED (
+            SELECT t.id, t.turn FROM (
+                SELECT w.id, row_number() OVER (PARTITION BY k.kind ORDER BY {_IN_TURN}) AS turn
+                FROM w JOIN k ON k.id = w.definition_id
+            ) AS t WHERE t.turn <= %(heads)s ORDER BY t.turn LIMIT %(limit)s
+        )
+        SELECT {_WAITING_COLUMNS}
+        FROM heads AS h JOIN scheduler_job_run AS r ON r.id = h.id
+        JOIN scheduler_job_definition AS d ON d.id = r.definition_id
+        ORDER BY h.turn, d.priority DESC, r.due_at, r.id
     """)
 
 
 WAITING = _heads()
-WAITING_FOR_A_PLACE = _heads("""
-    AND d.concurrency_policy = 'allow' AND d.max_parallel IS NULL
-    AND (substr(r.reason, 1, 5) <> 'WAIT_' OR r.reason = 'WAIT_CAPACITY')
-""")
+WAITING_FOR_A_PLACE = _heads(
+    "AND (substr(r.reason, 1, 5) <> 'WAIT_' OR r.reason = 'WAIT_CAPACITY')",
+    "AND d.concurrency_policy = 'allow' AND d.max_parallel IS NULL",
+)
 WAITING_AFTER = Statement(f"""
-    {_WAITING.format(more="")} AND r.id > %(run_id)s ORDER BY r.id LIMIT %(limit)s
+    SELECT {_WAITING_COLUMNS}
+    FROM scheduler_job_run AS r JOIN scheduler_job_definition AS d ON d.id = r.definition_id
+    WHERE {_WAITS} AND r.id > %(run_id)s ORDER BY r.id LIMIT %(limit)s
 """)
 ACTIVE = Statement("""
     SELECT r.id, r.definition_id, r.state, r.worker_id, r.assign_seq, r.due_at,
