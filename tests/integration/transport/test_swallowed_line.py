@@ -19,7 +19,7 @@ def test_a_swallowed_line_is_replaced_within_seconds(tmp_path):
     tls = CertificateWatch(mint(tmp_path, days=1))
     server = WorkerServer(RecordingWorkerService(), tls)
     proxy = SwallowingProxy(server.start("127.0.0.1", [0]))
-    link = GrpcWorkerLink(tls, Deadlines(ping_seconds=0.5))
+    link = GrpcWorkerLink(tls, Deadlines(ping_seconds=2.0))
     address = f"127.0.0.1:{proxy.port}"
     link.ping(address, COMMAND, 0)
     proxy.swallow()
@@ -32,7 +32,7 @@ def test_a_swallowed_line_is_replaced_within_seconds(tmp_path):
             link.ping(address, COMMAND, 0)
             break
         except PeerUnreachable:
-            assert time.monotonic() - swallowed_at < 8
+            assert time.monotonic() - swallowed_at < 30
     print(f"replaced after {time.monotonic() - swallowed_at:.1f} s")
     assert proxy.accepted == 2, "replaced, but not by one new connection"
     link.close()
