@@ -9,9 +9,11 @@ from scheduler.models.settings import (
     SchedulerSetting,
     SchedulerSettingHelp,
 )
+from scheduler.models.tokens import ApiToken
 
 __all__ = [
     "AdminActionLog",
+    "ApiToken",
     "Cluster",
     "ConfigReloadRequest",
     "Event",
