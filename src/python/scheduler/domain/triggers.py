@@ -141,7 +141,7 @@ def _text(given: Any, where: str) -> str:
 def _condition(given: Any, where: str) -> Condition:
     given = _object(given, where, _CONDITION_FIELDS)
     path, op = _path(given.get("path"), f"{where}.path"), given.get("op", "eq")
-    if op not in OPERATORS:
+    if not isinstance(op, str) or op not in OPERATORS:
         raise InvalidTrigger(f"{where}.op", f"{str(op)[:60]!r} is none", ", ".join(OPERATORS))
     if "value" not in given:
         raise InvalidTrigger(f"{where}.value", "it is missing", _VALUES.get(op, "a JSON value"))
