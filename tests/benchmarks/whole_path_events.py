@@ -1,8 +1,8 @@
 """Events: from the HTTP answer to the start of the process on an idle cluster, and many at once.
 
-``answer to start`` is from the moment at which the poster has read the answer to the job's own first
-line. ``HTTP`` is the request itself, a new connection each. Many: 8 clients post 10,000 events in
-batches of 100, all at once; each is one run of a no-op, and the rows are counted in the end.
+``answer to start`` counts from when the poster has read the answer to the job's own first line.
+``HTTP`` is the request itself, a new connection each. Many: 8 clients post 10,000 events in batches
+of 100, all at once; each is one run of a no-op, and the rows are counted in the end.
 """
 
 import time

@@ -1,7 +1,9 @@
 """Events in the database: once each, with the requests for their runs, until a job has them."""
 
 import json
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import replace
 from threading import Barrier
 from typing import cast
@@ -372,18 +374,14 @@ def end(world: World, order: StartOrder, retry_delay_seconds: float | None = Non
     assert world.workers.finish("w-1", [failed]) == [order.run_id]
 
 
-class _counted:
+@contextmanager
+def _counted() -> Iterator[list[str]]:
     """The statements of Django's connection, meanwhile."""
+    statements: list[str] = []
 
-    def __enter__(self) -> list[str]:
-        self.statements: list[str] = []
-        self._wrapper = connection.execute_wrapper(self._count)
-        self._wrapper.__enter__()
-        return self.statements
-
-    def __exit__(self, *error: object) -> None:
-        self._wrapper.__exit__(*error)
-
-    def _count(self, execute, sql, params, many, context):
-        self.statements.append(sql)
+    def count(execute, sql, params, many, context):
+        statements.append(sql)
         return execute(sql, params, many, context)
+
+    with connection.execute_wrapper(count):
+        yield statements

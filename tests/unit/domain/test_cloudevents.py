@@ -3,6 +3,7 @@ binding 3.1)."""
 
 import base64
 from datetime import UTC, datetime
+from typing import Any
 
 import pytest
 
@@ -26,7 +27,7 @@ CONTEXT = {
     "comexampleothervalue": 5,
 }
 THRIFT = "application/vnd.apache.thrift.binary"
-EXAMPLES = {
+EXAMPLES: dict[str, tuple[dict[str, Any], dict[str, Any], bytes, Any]] = {
     "binary data": (
         {"id": "A234-1234-1234", "datacontenttype": THRIFT},
         {"data_base64": base64.b64encode(BYTES).decode()},

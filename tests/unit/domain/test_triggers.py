@@ -1,5 +1,7 @@
 """Triggers: which events start a job, and with which arguments."""
 
+from typing import Any
+
 import pytest
 
 from scheduler.domain.triggers import (
@@ -15,7 +17,7 @@ from scheduler.domain.triggers import (
     patterns_for,
 )
 
-EVENT = {
+EVENT: dict[str, Any] = {
     "id": "e-1",
     "type": "order.created.v2",
     "source": "/shop",
