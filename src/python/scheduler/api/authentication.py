@@ -11,14 +11,17 @@ from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Any
 
+import structlog
 from django.http import HttpRequest, HttpResponse
 from django.middleware.csrf import CsrfViewMiddleware
 
 from scheduler.api.problems import HttpProblem
-from scheduler.domain.tokens import TokenScope, digest_of, is_proven
+from scheduler.domain.tokens import TokenScope, digest_of, is_proven, prefix_of
 from scheduler.queries.in_force import core_settings
 from scheduler.queries.tokens import find_token
 from scheduler.requests.tokens import USE_IS_NOTED_EVERY, note_use
+
+log = structlog.get_logger(__name__)
 
 HEADER = "X-Scheduler-Token"
 SETTING = "SCHEDULER_EVENTS_API_TOKEN"
@@ -119,6 +122,7 @@ def _caller_of_token(text: str) -> Caller:
     found = find_token(text, noted_every=USE_IS_NOTED_EVERY)
     if found is not None:
         if found.refusal:
+            log.warning("api_token_refused", token=found.token.name, why=found.refusal)
             raise Unauthenticated(f"The token {found.token.name} is {found.refusal}.")
         if found.use_is_due:
             note_use(found.token)
@@ -126,6 +130,7 @@ def _caller_of_token(text: str) -> Caller:
     setting = core_settings().events_api_token.get_secret_value()
     if setting and is_proven(text, digest_of(setting)):
         return Caller(f"token:{SETTING}", frozenset({TokenScope.EVENTS_WRITE}))
+    log.warning("api_token_refused", prefix=prefix_of(text), why="unknown")
     raise Unauthenticated("The token is unknown; scheduler_token list shows those there are.")
 
 
