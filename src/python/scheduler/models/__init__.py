@@ -9,12 +9,16 @@ from scheduler.models.settings import (
     SchedulerSetting,
     SchedulerSettingHelp,
 )
+from scheduler.models.tokens import ApiToken
+from scheduler.models.triggers import EventTrigger
 
 __all__ = [
     "AdminActionLog",
+    "ApiToken",
     "Cluster",
     "ConfigReloadRequest",
     "Event",
+    "EventTrigger",
     "JobDefinition",
     "JobRun",
     "JobRunDetail",
