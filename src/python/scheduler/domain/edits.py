@@ -21,7 +21,7 @@ from datetime import datetime
 from typing import Any, Protocol
 
 from scheduler.domain.calendars import CalendarRule, parse_calendar
-from scheduler.domain.errors import InvalidCalendar, InvalidSchedule
+from scheduler.domain.errors import CalendarNotFound, InvalidCalendar, InvalidSchedule
 from scheduler.domain.schedules import (
     CalendarUse,
     Schedule,
@@ -114,11 +114,15 @@ def _segment(old: Editable, until: datetime) -> dict[str, Any]:
 
 
 def _segment_of_calendar(old: Editable, until: datetime) -> dict[str, Any]:
-    """The days that the old calendar has around what is owed: it may be another by then."""
-    use = old.calendar_use() if old.schedule is not None else None
-    if use is None:
-        return {}
-    zone = parse_zone(old.timezone)
+    """The days that the old calendar has around what is owed: it may be another by then. One that
+    could not be read has planned nothing, and the segment is as unreadable."""
+    try:
+        use = old.calendar_use() if old.schedule is not None else None
+        if use is None:
+            return {}
+        zone = parse_zone(old.timezone)
+    except (CalendarNotFound, InvalidCalendar, InvalidSchedule) as error:
+        return {"calendar": {"unreadable": str(error)}, "calendar_rule": ""}
     days = use.calendar.around(local_day(old.planned_until, zone), local_day(until, zone))
     return {"calendar": days.to_spec(), "calendar_rule": use.rule.value}
 

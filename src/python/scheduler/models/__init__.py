@@ -1,5 +1,6 @@
 """The tables, all named ``scheduler_*``."""
 
+from scheduler.models.calendars import Calendar
 from scheduler.models.cluster import Cluster, OutboxCursor, RunTransitionOutbox, WorkerLease
 from scheduler.models.definitions import JobDefinition
 from scheduler.models.runs import Event, JobRun, JobRunDetail, RunRequest
@@ -12,6 +13,7 @@ from scheduler.models.settings import (
 
 __all__ = [
     "AdminActionLog",
+    "Calendar",
     "Cluster",
     "ConfigReloadRequest",
     "Event",

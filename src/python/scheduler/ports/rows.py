@@ -70,6 +70,18 @@ class DefinitionRow:
     """When a request edited it and no plan has followed yet (``domain.planning`` on edits)."""
     superseded: Sequence[Mapping[str, Any]] = ()
     """The schedules that were in force since the cursor, oldest first (``domain.edits``)."""
+    calendar: str = ""
+    calendar_rule: str = "only"
+    calendar_revision: int | None = None
+    """Of the calendar as it stands; None: it has none, or there is no such calendar."""
+
+
+@dataclass(frozen=True, slots=True)
+class CalendarRow:
+    """A business calendar as the planner reads it; ``parts`` are ``parse_calendar``'s arguments."""
+
+    revision: int
+    parts: Mapping[str, Any]
 
 
 @dataclass(frozen=True, slots=True)

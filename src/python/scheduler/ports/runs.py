@@ -16,6 +16,7 @@ from scheduler.ports.cluster import OnTimeline
 from scheduler.ports.rows import (
     ActiveRow,
     Agenda,
+    CalendarRow,
     CursorMove,
     DefinitionRow,
     MyRow,
@@ -31,6 +32,9 @@ class LeaderStore(OnTimeline, Protocol):
     def agenda(self) -> Agenda: ...
 
     def due_definitions(self, until: datetime, limit: int) -> list[DefinitionRow]: ...
+
+    def calendar(self, name: str) -> CalendarRow | None:
+        """A business calendar; None where there is none of this name."""
 
     def record_plan(self, fence: Fence, moves: Sequence[CursorMove]) -> list[int]:
         """Move cursors and insert their rows; returns the definition ids that moved."""
