@@ -1,4 +1,4 @@
-"""Calendars as they are stored, or as they would be made: for the sides that read and write them."""
+"""Calendars as they are stored, or as they would be made: for those who read and who write them."""
 
 from typing import Any
 
