@@ -65,12 +65,12 @@ def test_silver_week_2026_has_a_citizens_holiday_between_two_holidays():
 def test_the_year_end_of_a_company_that_closes_from_29_december_to_3_january():
     assert closed(company(), "2026-12-24", "2027-01-05") == {
         "12-27": "a Sunday",
-        "12-29": "a company day off (年末休業)",
-        "12-30": "a company day off (年末休業)",
-        "12-31": "a company day off (大晦日)",
+        "12-29": "a company day off: 年末休業",
+        "12-30": "a company day off: 年末休業",
+        "12-31": "a company day off: 大晦日",
         "01-01": "元日",
-        "01-02": "a company day off (三が日)",
-        "01-03": "a company day off (三が日)",
+        "01-02": "a company day off: 三が日",
+        "01-03": "a company day off: 三が日",
     }
 
 

@@ -65,7 +65,7 @@ class Closing:
     name: str
 
     def words(self, lang: str = "en") -> str:
-        """``みどりの日``, ``a company day off (年末休業)``, ``a Saturday``."""
+        """``みどりの日``, ``a company day off: 年末休業``, ``a Saturday``."""
         japanese = lang == "ja"
         if self.kind == "holiday":
             return self.name
@@ -75,7 +75,7 @@ class Closing:
         kind = "会社の休業日" if japanese else "a company day off"
         if not self.name:
             return kind
-        return f"{kind}（{self.name}）" if japanese else f"{kind} ({self.name})"
+        return f"{kind}：{self.name}" if japanese else f"{kind}: {self.name}"
 
 
 @dataclass(frozen=True, slots=True)
