@@ -55,7 +55,7 @@ def _days(text: str) -> Iterator[date]:
     end = _date(last, text) if dots else start
     if not 0 <= (end - start).days < DAYS_AT_MOST:
         raise InvalidCalendar(
-            "days", text, f"an end after its start, {DAYS_AT_MOST:,} days at most"
+            "days", text, f"an end not before its start, {DAYS_AT_MOST:,} days at most"
         )
     return days_between(start, end)
 
