@@ -29,8 +29,8 @@ class Calendars:
         """
         if not row.calendar:
             return None
-        if not row.enabled:
-            # It has no slots: what its earlier schedules owe needs none of this.
+        if row.calendar_revision is None and not row.enabled:
+            # It has no slots, and what its earlier schedules owe has days of its own.
             return CalendarUse(PLAIN)
         if row.calendar_rule not in CalendarRule:
             raise InvalidSchedule("calendar_rule", row.calendar_rule, ", ".join(CalendarRule))
