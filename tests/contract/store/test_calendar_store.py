@@ -10,6 +10,7 @@ from scheduler.ports import CursorMove
 from scheduler.store.statements import Statement
 from tests.contract.store.world import T0, World, new_run
 
+DAY = timedelta(days=1)
 ADD_CALENDAR = Statement("""
     INSERT INTO scheduler_calendar (name, country, holidays, days, revision)
     VALUES ('jp', 'JP', '{"2026-11-23": "勤労感謝の日"}',
@@ -108,3 +109,14 @@ class TestAnEditThatMakesADayOff:
         move = replace(edit(definition, new_run(definition)), replaces_after=T0 - timedelta(1))
         world.leader.record_plan(world.fence, [move])
         assert world.states() == {run: RunState.SKIPPED}
+
+    def test_takes_away_what_was_skipped_ahead_and_is_no_slot_any_more(
+        self, world: World, definition: int
+    ):
+        facts = {"state": RunState.SKIPPED, "reason": Reason.CALENDAR, "reason_detail": "off"}
+        past, kept, gone = world.plan(definition, 3, **facts)
+        (others,) = world.plan(world.define("other"), 1, **facts, scheduled_for=T0 + DAY)
+        world.leader.record_plan(world.fence, [edit(definition, closing(definition, 1))])
+        assert set(world.states()) == {past, kept, others}
+        assert world.detail(gone, "reason_detail") is None
+        assert world.detail(kept, "reason_detail") == "off"

@@ -44,7 +44,9 @@ class CursorMove:
     runs: tuple[NewRun, ...]
     replaces_after: datetime | None = None
     """After an edit: timed rows (``t:``) not started, first attempts, with ``scheduled_for`` after
-    this whose slot_key is not among ``runs`` are deleted in the same statement."""
+    this whose slot_key is not among ``runs`` are deleted in the same statement; so are such rows
+    that a calendar skipped ahead of time. Those among ``runs`` that are not started and that
+    ``runs`` now skips by calendar become SKIPPED."""
     keeps_edit: bool = False
     """The edit is not planned to its end: ``edited_at`` and ``superseded`` stay for the next move.
     Otherwise this move clears them."""

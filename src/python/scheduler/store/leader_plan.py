@@ -2,9 +2,11 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
+from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
 
+from scheduler.domain.planning import slot_key
 from scheduler.domain.values import OPEN_STATES, Fence, RunState
 from scheduler.ports import CursorMove, NewRun
 from scheduler.store.fencing import FENCE, MAX_ROWS, chunks, fenced
@@ -12,6 +14,7 @@ from scheduler.store.outbox import Transition
 from scheduler.store.sessions import Closing
 from scheduler.store.statements import Statement
 
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 NEW_RUN = {
     "id": "uuid",
     "definition_id": "bigint",
@@ -95,6 +98,25 @@ _DROP_REPLACED = {
         WHERE x.run_id IN (SELECT r.id FROM dropped AS r)
     """,
 }
+# Slots that a calendar skipped ahead of time and that the edit took away. They are finished, so the
+# index of open rows does not lead to them; slot keys do, for they rise with time.
+_DROP_SKIPPED = {
+    "unplanned": """
+        DELETE FROM scheduler_job_run AS r
+        WHERE r.definition_id IN (SELECT p.id FROM picked AS p)
+          AND r.slot_key >= %(replaced_key)s AND substr(r.slot_key, 1, 2) = 't:'
+          AND r.state = 'SKIPPED' AND r.reason = 'CALENDAR' AND r.attempt = 1 AND r.slot_count = 1
+          AND EXISTS (SELECT 1 FROM picked AS p WHERE p.id = r.definition_id
+                                                  AND r.scheduled_for > p.replaces_after)
+          AND NOT EXISTS (SELECT 1 FROM n WHERE n.definition_id = r.definition_id
+                                            AND n.slot_key = r.slot_key)
+        RETURNING r.id
+    """,
+    "unexplained": """
+        DELETE FROM scheduler_job_run_detail AS x
+        WHERE x.run_id IN (SELECT r.id FROM unplanned AS r)
+    """,
+}
 # A row planned ahead whose day the edit made a day off. (A row that is SKIPPED is finished: it
 # stays so where the edit made its day a working one.)
 _CLOSE_PLANNED = {
@@ -119,7 +141,9 @@ _CLOSE_PLANNED = {
         ON CONFLICT (run_id) DO UPDATE SET reason_detail = excluded.reason_detail
     """,
 }
-RECORD_EDITS = replace(RECORD_PLAN, steps={**RECORD_PLAN.steps, **_DROP_REPLACED, **_CLOSE_PLANNED})
+RECORD_EDITS = replace(
+    RECORD_PLAN, steps={**RECORD_PLAN.steps, **_DROP_REPLACED, **_DROP_SKIPPED, **_CLOSE_PLANNED}
+)
 RECORD_REQUESTS = Statement(
     batches={"n": {"request_id": "uuid", **NEW_RUN}},
     steps={
@@ -211,6 +235,7 @@ class PlanWrites(Closing):
             self._record_edits if replaced_from else self._record_plan,
             _plan_batches(moves),
             replaced_from=replaced_from,
+            replaced_key=slot_key((replaced_from or EPOCH).replace(microsecond=0)),
         )
         return [row[0] for row in rows]
 
