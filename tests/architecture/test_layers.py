@@ -19,6 +19,7 @@ VIOLATIONS = {
     "The domain and the ports are pure": ("domain", "import django.db"),
     "Redis is spoken only in coordination": ("runtime", "import redis"),
     "gRPC is spoken only in transport": ("execution", "import grpc"),
+    "The package of public holidays": ("requests", "import holidays"),
     "Processes are started only in execution": ("store", "import subprocess"),
     "Nothing that is shipped imports scheduler.testing": ("store", "import scheduler.testing"),
     "The core imports no plugin": ("plugin_api", "import scheduler_ops"),

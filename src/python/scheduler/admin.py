@@ -2,13 +2,17 @@
 
 from typing import Any
 
+from django import forms
 from django.contrib import admin
+from django.core.exceptions import ValidationError
 from django.db.models import Model, QuerySet
 from django.http import HttpRequest
 
+from scheduler.domain.errors import InvalidCalendar
 from scheduler.models import (
     AdminActionLog,
     ApiToken,
+    Calendar,
     Event,
     EventTrigger,
     JobDefinition,
@@ -16,7 +20,9 @@ from scheduler.models import (
     RunRequest,
     WorkerLease,
 )
+from scheduler.requests.calendars import delete_calendar, jobs_of, save_calendar
 from scheduler.requests.jobs import EDITABLE_FIELDS, delete_definition, save_definition
+from scheduler.store.calendars import holiday_columns
 
 
 def _who(request: HttpRequest) -> str:
@@ -49,6 +55,44 @@ class JobDefinitionAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
     def delete_queryset(self, request: HttpRequest, queryset: QuerySet[JobDefinition]) -> None:
         for name in queryset.values_list("name", flat=True):
             delete_definition(name, by=_who(request))
+
+
+class CalendarForm(forms.ModelForm):  # type: ignore[type-arg]
+    def clean_country(self) -> str:
+        country = str(self.cleaned_data["country"]).upper()
+        try:
+            holiday_columns(country)
+        except InvalidCalendar as error:
+            raise ValidationError(str(error)) from error
+        return country
+
+
+@admin.register(Calendar)
+class CalendarAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
+    form = CalendarForm
+    list_display = ["name", "description", "weekly_days_off", "country", "holidays_source"]
+    search_fields = ["name", "description"]
+
+    def get_readonly_fields(self, request: HttpRequest, obj: Calendar | None = None) -> list[str]:
+        """A calendar is known by its name."""
+        return ["name"] if obj else []
+
+    def save_model(self, request: HttpRequest, obj: Calendar, form: Any, change: bool) -> None:
+        fields = {name: getattr(obj, name) for name in form.changed_data if name != "name"}
+        obj.pk = save_calendar(obj.name, by=_who(request), **fields).pk
+
+    def get_deleted_objects(self, objs: Any, request: HttpRequest) -> Any:
+        """Jobs that use a calendar protect it: the page names them."""
+        found, counts, needed, protected = super().get_deleted_objects(objs, request)
+        users = [f"{each.name}: {job}" for each in objs for job in jobs_of(each.name)]
+        return found, counts, needed, [*protected, *users]
+
+    def delete_model(self, request: HttpRequest, obj: Calendar) -> None:
+        delete_calendar(obj.name, by=_who(request))
+
+    def delete_queryset(self, request: HttpRequest, queryset: QuerySet[Calendar]) -> None:
+        for name in queryset.values_list("name", flat=True):
+            delete_calendar(name, by=_who(request))
 
 
 class ReadOnlyAdmin(admin.ModelAdmin):  # type: ignore[type-arg]

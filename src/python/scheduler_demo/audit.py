@@ -87,7 +87,9 @@ def _audit_definition(
         return
     begin = max(since, definition.since)
     try:
-        due = timetable.slots(definition.schedule, definition.timezone, begin, until)
+        due = timetable.slots(
+            definition.schedule, definition.timezone, begin, until, definition.days
+        )
     except timetable.CannotAudit as error:
         found.not_audited.append(f"{definition.name}: {error}")
         return
@@ -95,7 +97,9 @@ def _audit_definition(
     rows = [run for run in runs if run.attempt == 1 and run.slot_key.startswith("t:")]
     found.due += len(wanted)
     for slot in wanted:
-        _audit_slot(definition.name, slot, [run for run in rows if _covers(run, slot)], found)
+        covering = [run for run in rows if _covers(run, slot)]
+        _audit_slot(definition.name, slot, covering, found)
+        _audit_day(definition, slot, covering, found)
     for run in rows:
         if begin < run.scheduled_for <= until and run.scheduled_for not in wanted:
             found.doubled.append(f"{definition.name}: a run for {run.scheduled_for}, never due")
@@ -113,6 +117,17 @@ def _audit_slot(name: str, slot: datetime, rows: Sequence[Run], found: _Slots) -
         found.lost.append(f"{name}: {slot} is still {rows[0].state} ({rows[0].reason or 'no why'})")
     else:
         found.covered += 1
+
+
+def _audit_day(definition: Definition, slot: datetime, rows: Sequence[Run], found: _Slots) -> None:
+    """A slot on a day off is skipped, and none else is for a day off."""
+    assert definition.schedule is not None
+    off = timetable.closed(definition.schedule, definition.timezone, slot, definition.days)
+    for row in rows:
+        if off and row.state != "SKIPPED":
+            found.doubled.append(f"{definition.name}: {slot} is a day off, yet it is {row.state}")
+        if not off and row.reason == "CALENDAR" and row.scheduled_until is None:
+            found.lost.append(f"{definition.name}: {slot} is skipped, yet its day is worked")
 
 
 def _within(definition: Definition, slot: datetime) -> bool:

@@ -16,6 +16,8 @@ from uuid import UUID
 
 import psycopg
 
+from scheduler_demo.days import Days
+
 OPEN_STATES = frozenset({"PENDING", "ASSIGNED", "RUNNING"})
 
 
@@ -23,7 +25,7 @@ OPEN_STATES = frozenset({"PENDING", "ASSIGNED", "RUNNING"})
 class Definition:
     """A definition's timetable. ``since``: the schedule makes no slot at or before it;
     ``prompt``: nothing but the scheduler stands between a due slot and its start (a warm fork,
-    no other run to wait for)."""
+    no other run to wait for); ``days`` are those of its calendar, None without one."""
 
     id: int
     name: str
@@ -34,6 +36,7 @@ class Definition:
     starts_at: datetime | None
     ends_at: datetime | None
     prompt: bool = True
+    days: Days | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,9 +111,12 @@ class Ledger:
     def definitions(self) -> list[Definition]:
         """Definitions that are not deleted."""
         rows = self._rows(
-            "SELECT id, name, schedule, timezone, enabled, schedule_since, starts_at, ends_at,"
-            " isolation = 'fork' AND concurrency_policy = 'allow' AND max_parallel IS NULL"
-            " FROM scheduler_job_definition WHERE deleted_at IS NULL ORDER BY id"
+            "SELECT d.id, d.name, d.schedule, d.timezone, d.enabled, d.schedule_since, d.starts_at,"
+            " d.ends_at, d.isolation = 'fork' AND d.concurrency_policy = 'allow'"
+            " AND d.max_parallel IS NULL, d.calendar_rule, c.weekly_days_off, c.holidays, c.days"
+            " FROM scheduler_job_definition AS d"
+            " LEFT JOIN scheduler_calendar AS c ON c.name = d.calendar"
+            " WHERE d.deleted_at IS NULL ORDER BY d.id"
         )
         return [
             Definition(
@@ -123,6 +129,9 @@ class Ledger:
                 starts_at=_instant(row[6]),
                 ends_at=_instant(row[7]),
                 prompt=bool(row[8]),
+                days=None
+                if row[10] is None
+                else Days(_json(row[10]), _json(row[11]), _json(row[12]), row[9]),
             )
             for row in rows
         ]

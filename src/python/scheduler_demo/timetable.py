@@ -10,6 +10,8 @@ from datetime import UTC, datetime, time, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
+from scheduler_demo.days import Days
+
 _DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 _MONTHS = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
 _SECOND = timedelta(seconds=1)
@@ -22,11 +24,40 @@ class CannotAudit(Exception):
 
 
 def slots(
-    schedule: Mapping[str, Any], timezone: str, since: datetime, until: datetime
+    schedule: Mapping[str, Any],
+    timezone: str,
+    since: datetime,
+    until: datetime,
+    days: Days | None = None,
 ) -> list[datetime]:
-    """The due instants (aware UTC) with ``since < slot <= until``. Raises CannotAudit."""
-    zone, fits = ZoneInfo(timezone), _rule(schedule, ZoneInfo(timezone))
+    """The due instants (aware UTC) with ``since < slot <= until``, those on days off under the rule
+    ``only`` too (see ``closed``). Raises CannotAudit."""
+    zone = ZoneInfo(timezone)
+    fits = _on_calendar(schedule, zone, days)
     return [second for second in _seconds(since, until) if fits(second.astimezone(zone))]
+
+
+def closed(schedule: Mapping[str, Any], timezone: str, slot: datetime, days: Days | None) -> bool:
+    """Whether a due slot must not run, for its day is off."""
+    if days is None or days.rule != "only" or schedule.get("kind") == "business_day":
+        return False
+    return not days.worked(slot.astimezone(ZoneInfo(timezone)).date())
+
+
+def _on_calendar(schedule: Mapping[str, Any], zone: ZoneInfo, days: Days | None) -> Fits:
+    if schedule.get("kind") == "business_day":
+        if days is None:
+            raise CannotAudit("business days without a calendar")
+        known, at, nth = days, time.fromisoformat(schedule["at"]), int(schedule["nth"])
+        return lambda t: t.time().replace(microsecond=0) == at and known.is_nth(t.date(), nth)
+    fits = _rule(schedule, zone)
+    if days is None or days.rule == "only":
+        return fits
+    moving = days
+    return lambda t: any(
+        fits(t.replace(year=day.year, month=day.month, day=day.day))
+        for day in moving.named_for(t.date())
+    )
 
 
 def _seconds(since: datetime, until: datetime) -> Iterator[datetime]:

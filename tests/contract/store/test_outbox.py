@@ -1,6 +1,7 @@
 """What plugins asked to be told of is written with the change, and nothing else is."""
 
 from collections.abc import Iterator
+from datetime import timedelta
 
 import pytest
 
@@ -78,6 +79,22 @@ def test_a_slot_that_is_born_skipped_is_told_as_skipped(told: World):
     run = new_run(definition, state=S.SKIPPED, reason=Reason.MISFIRE_SKIPPED)
     told.leader.record_plan(told.fence, [CursorMove(definition, 1, T0, T0, None, (run,))])
     assert outbox(told) == [("PENDING", "SKIPPED", None, "MISFIRE_SKIPPED")]
+
+
+def test_a_planned_run_whose_day_an_edit_made_a_day_off_is_told_as_skipped(told: World):
+    definition = told.define()
+    waiting, assigned = told.plan(definition, 2)
+    told.assign([assigned])
+    facts = {"state": S.SKIPPED, "reason": Reason.CALENDAR, "reason_detail": "off"}
+    rows = tuple(new_run(definition, index, **facts) for index in range(2))
+    ahead, before = T0 + timedelta(days=1), T0 - timedelta(seconds=1)
+    edit = CursorMove(definition, 1, ahead, ahead, None, rows, replaces_after=before)
+    told.leader.record_plan(told.fence, [edit])
+    assert sorted(row[:2] for row in outbox(told) if row[1] == "SKIPPED") == [
+        ("ASSIGNED", "SKIPPED"),
+        ("PENDING", "SKIPPED"),
+    ]
+    assert told.states() == {waiting: S.SKIPPED, assigned: S.SKIPPED}
 
 
 def test_nothing_is_written_where_nobody_asked(world: World):

@@ -5,6 +5,7 @@ from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
 from scheduler_demo.audit import audit
+from scheduler_demo.days import Days
 from scheduler_demo.evidence import Mark
 from scheduler_demo.ledger import Definition, Run
 
@@ -131,3 +132,27 @@ def test_slots_before_the_schedule_was_made_or_outside_its_bounds_are_not_due():
 def test_a_schedule_it_cannot_work_out_is_named():
     odd = replace(JOB, schedule={"kind": "cron", "expression": "0 0 L * *"})
     assert found([], [], definitions=[odd]).not_audited == ("tick: cron field 'l'",)
+
+
+class TestDaysOff:
+    """2 March 2026 is a Monday; by this calendar Mondays are off."""
+
+    OFF = replace(JOB, days=Days(["mon"], {}, {}))
+
+    def skipped(self, reason="CALENDAR"):
+        return [replace(run, state="SKIPPED", reason=reason, started_at=None) for run in GOOD]
+
+    def test_whose_slots_are_skipped_are_clean(self):
+        findings = found(self.skipped(), [], [self.OFF])
+        assert (findings.clean, findings.covered) == (True, 3)
+
+    def test_on_which_a_job_ran_are_found(self):
+        findings = found(definitions=[self.OFF])
+        assert len(findings.doubled) == 3
+        assert "is a day off, yet it is SUCCEEDED" in findings.doubled[0]
+
+    def test_that_are_none_are_found(self):
+        worked = replace(JOB, days=Days(["tue"], {}, {}))
+        findings = found(self.skipped(), [], [worked])
+        assert len(findings.lost) == 3
+        assert "yet its day is worked" in findings.lost[0]

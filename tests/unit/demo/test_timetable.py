@@ -6,7 +6,9 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from scheduler.domain.schedules import parse_schedule
-from scheduler_demo.timetable import CannotAudit, slots
+from scheduler_demo.days import Days
+from scheduler_demo.timetable import CannotAudit, closed, slots
+from tests.unit.domain.japan import company, on
 
 NOON = datetime(2026, 3, 2, 12, 0, 0, 250_000, tzinfo=UTC)
 
@@ -69,3 +71,31 @@ def test_what_it_does_not_know_it_refuses():
         slots({"kind": "cron", "expression": "0 0 L * *"}, "UTC", NOON, NOON)
     with pytest.raises(CannotAudit, match="lunar"):
         slots({"kind": "lunar"}, "UTC", NOON, NOON)
+
+
+MOVED = [
+    {"kind": "monthly", "day": 3, "at": "09:00"},
+    {"kind": "monthly", "day": "last", "at": "09:00"},
+    {"kind": "weekly", "day": "sun", "at": "09:00"},
+    {"kind": "daily", "at": "09:00"},
+    {"kind": "business_day", "nth": 1, "at": "09:00"},
+    {"kind": "business_day", "nth": -1, "at": "09:00"},
+    {"kind": "business_day", "nth": -4, "at": "09:00"},
+]
+
+
+@pytest.mark.parametrize("rule", ["only", "next", "previous"])
+@pytest.mark.parametrize("spec", MOVED, ids=str)
+def test_days_off_are_read_as_the_planner_reads_them(spec, rule: str):
+    """Golden Week 2026, a minute around 09:00 of each day."""
+    spelt = company().to_spec()
+    days = Days(spelt["weekly_days_off"], spelt["holidays"], spelt["days"], rule)
+    schedule = parse_schedule(spec, "Asia/Tokyo", use=on(company(), rule))
+    first = datetime(2026, 4, 27, 23, 59, 30, tzinfo=UTC)
+    for number in range(40):
+        since = first + timedelta(days=number)
+        until = since + timedelta(minutes=1)
+        found = slots(spec, "Asia/Tokyo", since, until, days)
+        assert found == schedule.between(since, until, 99)
+        off = [slot for slot in found if closed(spec, "Asia/Tokyo", slot, days)]
+        assert off == [slot for slot in found if schedule.is_closed(slot)]

@@ -53,6 +53,9 @@ class Book:
         self.rows: dict[str, PlannedSlot] = {}
         self.in_force = [(self.now, parse_schedule(self.schedule), self.enabled)]
 
+    def calendar_use(self):
+        return None
+
     def wait(self, count: float) -> None:
         self.now += seconds(count)
 

@@ -79,6 +79,18 @@ EXAMPLES = [
     ),
     (errors.JobNotFound("x"), "There is no job 'x'; check its name."),
     (
+        errors.InvalidCalendar("days", "soon", "a date such as 2026-12-29"),
+        "Calendar field 'days' is 'soon'; allowed: a date such as 2026-12-29.",
+    ),
+    (
+        errors.CalendarNotFound("jpn", ["jp", "acme"]),
+        "There is no calendar 'jpn'; there are: acme, jp.",
+    ),
+    (
+        errors.CalendarInUse("acme", ["payroll"]),
+        "Calendar 'acme' is used by payroll; give these jobs another calendar, or none, first.",
+    ),
+    (
         errors.RunNotFound("0198"),
         "There is no run 0198; it may have been purged by retention.",
     ),

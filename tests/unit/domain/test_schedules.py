@@ -6,7 +6,15 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from scheduler.domain.schedules import KINDS, Schedule, Window, parse_schedule, with_anchor
+from scheduler.domain.calendars import PLAIN
+from scheduler.domain.schedules import (
+    KINDS,
+    CalendarUse,
+    Schedule,
+    Window,
+    parse_schedule,
+    with_anchor,
+)
 from tests.unit.domain.builders import NOW
 
 TOKYO = "Asia/Tokyo"
@@ -209,6 +217,7 @@ def test_the_calendar_ends_with_the_year_9999():
 
 # ------------------------------------------------------------------------------------ round trip
 
+WEEKDAYS = CalendarUse(PLAIN)
 SPECS: list[dict[str, Any]] = [
     {"kind": "every_minutes", "minutes": 5},
     {"kind": "hourly", "minute": 15},
@@ -220,6 +229,7 @@ SPECS: list[dict[str, Any]] = [
     {"kind": "once", "at": "2026-12-24T18:00:00+09:00"},
     {"kind": "once", "at": "2026-12-24T18:00:00"},
     INTERVAL,
+    {"kind": "business_day", "nth": -1, "at": "17:00"},
     {"kind": "cron", "expression": "*/5 9-17 * * mon-fri"},
 ]
 
@@ -230,9 +240,9 @@ def test_every_kind_has_an_example_here():
 
 @pytest.mark.parametrize("spec", SPECS, ids=str)
 def test_a_spec_comes_back_as_it_went_in(spec):
-    schedule = parse_schedule(spec, TOKYO)
+    schedule = parse_schedule(spec, TOKYO, use=WEEKDAYS)
     assert schedule.to_spec() == spec
-    assert parse_schedule(schedule.to_spec(), TOKYO) == schedule
+    assert parse_schedule(schedule.to_spec(), TOKYO, use=WEEKDAYS) == schedule
 
 
 # ------------------------------------------------------------------------------------- in words

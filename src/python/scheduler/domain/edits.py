@@ -9,6 +9,9 @@ the definition's row:
   ``superseded``, ``until`` the edit. The planner covers the segments in order, from the cursor on,
   each by its own schedule, and then the present schedule from the last edit on.
 
+A segment carries the days of its calendar, too, around the time that is owed: an edit of a calendar
+is an edit of when its jobs run, and what was due before it was due by the days as they were.
+
 So, while an edit waits to be planned, the cursor never lies after the first edit that waits.
 """
 
@@ -17,8 +20,16 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Protocol
 
-from scheduler.domain.errors import InvalidSchedule
-from scheduler.domain.schedules import Schedule, Window, parse_schedule
+from scheduler.domain.calendars import CalendarRule, parse_calendar
+from scheduler.domain.errors import CalendarNotFound, InvalidCalendar, InvalidSchedule
+from scheduler.domain.schedules import (
+    CalendarUse,
+    Schedule,
+    Window,
+    local_day,
+    parse_schedule,
+    parse_zone,
+)
 
 INSTANT = "an instant with its offset"
 
@@ -44,6 +55,7 @@ class Editable(Protocol):
     def edited_at(self) -> datetime | None: ...
     @property
     def superseded(self) -> list[dict[str, Any]]: ...
+    def calendar_use(self) -> CalendarUse | None: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +83,8 @@ def read_segment(segment: Mapping[str, Any]) -> Superseded:
         return Superseded(None, until)
     window = Window(_instant(segment, "starts_at"), _instant(segment, "ends_at"))
     zone = segment.get("timezone", "UTC")
-    return Superseded(parse_schedule(segment["schedule"], zone, window), until)
+    use = _calendar_of(segment)
+    return Superseded(parse_schedule(segment["schedule"], zone, window, use), until)
 
 
 def end_of_segment(segment: Mapping[str, Any]) -> datetime | None:
@@ -96,7 +109,32 @@ def _segment(old: Editable, until: datetime) -> dict[str, Any]:
         "ends_at": old.ends_at and old.ends_at.isoformat(),
         "enabled": old.enabled,
         "until": until.isoformat(),
+        **_segment_of_calendar(old, until),
     }
+
+
+def _segment_of_calendar(old: Editable, until: datetime) -> dict[str, Any]:
+    """The days that the old calendar has around what is owed: it may be another by then. One that
+    could not be read has planned nothing, and the segment is as unreadable."""
+    try:
+        use = old.calendar_use() if old.schedule is not None else None
+        if use is None:
+            return {}
+        zone = parse_zone(old.timezone)
+    except (CalendarNotFound, InvalidCalendar, InvalidSchedule) as error:
+        return {"calendar": {"unreadable": str(error)}, "calendar_rule": ""}
+    days = use.calendar.around(local_day(old.planned_until, zone), local_day(until, zone))
+    return {"calendar": days.to_spec(), "calendar_rule": use.rule.value}
+
+
+def _calendar_of(segment: Mapping[str, Any]) -> CalendarUse | None:
+    spec = segment.get("calendar")
+    if spec is None:
+        return None
+    try:
+        return CalendarUse(parse_calendar(**spec), CalendarRule(segment["calendar_rule"]))
+    except (InvalidCalendar, KeyError, TypeError, ValueError) as error:
+        raise InvalidSchedule("calendar", spec, "a calendar's days and its rule") from error
 
 
 def _instant(segment: Mapping[str, Any], field: str) -> datetime | None:

@@ -167,6 +167,43 @@ class JobNotFound(SchedulerError):
         super().__init__(f"There is no job {name!r}; {hint}")
 
 
+class InvalidCalendar(SchedulerError):
+    """A business calendar cannot be understood. ``field`` is its own name for what is wrong."""
+
+    code = "INVALID_CALENDAR"
+
+    def __init__(self, field: str, value: object, allowed: str) -> None:
+        self.field, self.value, self.allowed = field, value, allowed
+        shown = "missing" if value is None else _shown(value)
+        super().__init__(f"Calendar field {field!r} is {shown}; allowed: {allowed}.")
+
+
+class CalendarNotFound(SchedulerError):
+    """No business calendar has this name."""
+
+    code = "CALENDAR_NOT_FOUND"
+
+    def __init__(self, name: str, known: Iterable[str]) -> None:
+        self.name, self.known = name, tuple(sorted(known))
+        super().__init__(
+            f"There is no calendar {name!r}; there are: {', '.join(self.known) or 'none yet'}."
+        )
+
+
+class CalendarInUse(SchedulerError):
+    """A calendar cannot go while jobs are planned by it."""
+
+    code = "CALENDAR_IN_USE"
+
+    def __init__(self, name: str, jobs: Iterable[str]) -> None:
+        self.name, self.jobs = name, tuple(sorted(jobs))
+        more = f" and {len(self.jobs) - 10} more" if len(self.jobs) > 10 else ""
+        super().__init__(
+            f"Calendar {name!r} is used by {', '.join(self.jobs[:10])}{more};"
+            " give these jobs another calendar, or none, first."
+        )
+
+
 class RunNotFound(SchedulerError):
     """No run has this id; it may have been purged."""
 

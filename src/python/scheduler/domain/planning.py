@@ -28,6 +28,10 @@ them that was planned before an edit and is kept has its own row already. After 
 so long that even counting takes time, each tick covers a bounded stretch with such a row;
 ``next_fire_at`` then lies in the past, so that the next tick follows at once.
 
+**Days off**: a slot that the schedule's calendar skips is SKIPPED with CALENDAR, on time or missed
+(a row of its own, but of more than 100 missed ones in one move each stretch of days off shares a
+row), whatever the policy; it never takes the place of a missed slot that may run.
+
 **Ahead**: slots up to ``horizon`` (now + SCHEDULER_ASSIGN_AHEAD_SECONDS) are planned before they
 are due. **An edit** (``edited_at``): the new schedule has slots after the edit's own time alone,
 and planned rows after it that have not started are deleted unless the new schedule has their slot
@@ -157,7 +161,8 @@ def _plan_one(
     if len(found) == limits.scan and not on_time:
         return _cover_a_stretch(definition, missed, now, limits)
     planned = on_time[: limits.rows]
-    rows = _missed_rows(definition, missed, now, limits) + [_on_time_row(s) for s in planned]
+    rows = _missed_rows(definition, missed, now, limits)
+    rows += [_on_time_row(definition, slot) for slot in planned]
     everything = len(found) < limits.scan and len(planned) == len(on_time)
     reached = _end(definition, horizon) if everything else planned[-1]
     return _move(definition, reached, tuple(rows))
@@ -166,15 +171,31 @@ def _plan_one(
 def _slots_owed(definition: PlannableDefinition, horizon: datetime, limit: int) -> list[datetime]:
     """The slots after the cursor, each by the schedule in force at its instant."""
     found: list[datetime] = []
+    for schedule, start, end in _spans(definition, horizon):
+        if len(found) < limit:
+            found += schedule.between(start, end, limit - len(found))
+    return found
+
+
+def _spans(
+    definition: PlannableDefinition, horizon: datetime
+) -> Iterator[tuple[Schedule, datetime, datetime]]:
+    """The schedules in force after the cursor, each with its stretch of time."""
     cursor = definition.planned_until
     for past in definition.superseded:
-        if past.schedule is not None and cursor < past.until and len(found) < limit:
-            found += past.schedule.between(cursor, past.until, limit - len(found))
+        if past.schedule is not None and cursor < past.until:
+            yield past.schedule, cursor, past.until
         cursor = max(cursor, past.until)
-    if definition.enabled and len(found) < limit:
-        start = _start_of_present(definition)
-        found += definition.schedule.between(start, horizon, limit - len(found))
-    return found
+    if definition.enabled:
+        yield definition.schedule, _start_of_present(definition), horizon
+
+
+def _schedule_of(definition: PlannableDefinition, slot: datetime) -> Schedule:
+    """The schedule in force at the instant of a slot."""
+    ends = [past.until for past in definition.superseded]
+    number = bisect_left(ends, slot)
+    past = definition.superseded[number].schedule if number < len(ends) else None
+    return past or definition.schedule
 
 
 def _end(definition: PlannableDefinition, horizon: datetime) -> datetime:
@@ -217,25 +238,87 @@ def replaces_after(definition: PlannableDefinition) -> datetime | None:
     return min(definition.planned_until, definition.edited_at)
 
 
-def _on_time_row(slot: datetime) -> PlannedSlot:
-    return PlannedSlot(slot_key(slot), slot, slot, RunState.PENDING)
+def _on_time_row(definition: PlannableDefinition, slot: datetime) -> PlannedSlot:
+    schedule = _schedule_of(definition, slot)
+    if schedule.is_closed(slot):
+        return _closed_row(definition, [slot])
+    return PlannedSlot(slot_key(slot), slot, slot, RunState.PENDING, detail=schedule.note(slot))
 
 
 def _missed_rows(
-    definition: PlannableDefinition, missed: list[datetime], now: datetime, limits: PlanLimits
+    definition: PlannableDefinition,
+    missed: list[datetime],
+    now: datetime,
+    limits: PlanLimits,
+    newer: int = 0,
 ) -> list[PlannedSlot]:
-    older, newest = missed[: -limits.missed_rows], missed[-limits.missed_rows :]
+    """The rows of missed slots, in order. ``newer``: so many missed slots that may run follow."""
+    closed = {slot for slot in missed if _schedule_of(definition, slot).is_closed(slot)}
+    open_slots = [slot for slot in missed if slot not in closed]
+    own = max(limits.missed_rows - newer, 0)
+    first_own = len(open_slots) - own
+    begin = bisect_left(missed, open_slots[first_own]) if 0 < first_own < len(open_slots) else 0
+    if own == 0:
+        begin = len(missed)
+    newest = missed[begin:]
+    rows = [
+        *_shared_rows(definition, missed[:begin], now),
+        *_closed_rows(definition, [slot for slot in newest if slot in closed], newest, limits),
+        *_policy_rows(definition, [s for s in newest if s not in closed], now, newer),
+    ]
+    return sorted(rows, key=lambda row: row.scheduled_for)
+
+
+def _policy_rows(
+    definition: PlannableDefinition, newest: list[datetime], now: datetime, newer: int
+) -> Iterator[PlannedSlot]:
     policy = definition.misfire_policy if definition.enabled else MisfirePolicy.SKIP
     first_to_run = {
         MisfirePolicy.SKIP: len(newest),
-        MisfirePolicy.RUN_ONCE: max(len(newest) - 1, 0),
+        MisfirePolicy.RUN_ONCE: len(newest) if newer else max(len(newest) - 1, 0),
         MisfirePolicy.RUN_ALL: 0,
     }[policy]
-    return [
-        *_shared_rows(definition, older, now),
-        *(_skipped_row(definition, [slot], now) for slot in newest[:first_to_run]),
-        *(PlannedSlot(slot_key(s), s, now, RunState.PENDING) for s in newest[first_to_run:]),
-    ]
+    for slot in newest[:first_to_run]:
+        yield _skipped_row(definition, [slot], now)
+    for slot in newest[first_to_run:]:
+        detail = _schedule_of(definition, slot).note(slot)
+        yield PlannedSlot(slot_key(slot), slot, now, RunState.PENDING, detail=detail)
+
+
+def _closed_rows(
+    definition: PlannableDefinition,
+    closed: list[datetime],
+    among: list[datetime],
+    limits: PlanLimits,
+) -> Iterator[PlannedSlot]:
+    """SKIPPED rows for slots on days off; where they are many, one for each stretch without a slot
+    that may run, and none that spans an edit."""
+    if len(closed) <= limits.missed_rows:
+        yield from (_closed_row(definition, [slot]) for slot in closed)
+        return
+    ends = [past.until for past in definition.superseded]
+    known = set(closed)
+    for (is_closed, _number), own in groupby(
+        among, key=lambda slot: (slot in known, bisect_left(ends, slot))
+    ):
+        if is_closed:
+            yield _closed_row(definition, list(own))
+
+
+def _closed_row(definition: PlannableDefinition, slots: list[datetime]) -> PlannedSlot:
+    """One SKIPPED row over these slots, which the calendar skips."""
+    first = _schedule_of(definition, slots[0]).note(slots[0])
+    last = _schedule_of(definition, slots[-1]).note(slots[-1])
+    return PlannedSlot(
+        slot_key=slot_key(slots[0]),
+        scheduled_for=slots[0],
+        due_at=slots[0],
+        state=RunState.SKIPPED,
+        reason=Reason.CALENDAR,
+        detail=first if first == last else f"{first}, up to {last}",
+        scheduled_until=slots[-1] if len(slots) > 1 else None,
+        slot_count=len(slots),
+    )
 
 
 def _shared_rows(
@@ -280,4 +363,20 @@ def _cover_a_stretch(
     """There are more missed slots than one look shows. The last ones seen are left to the next
     tick: only it can know which are the newest."""
     covered = missed[: -limits.missed_rows]
-    return _move(definition, covered[-1], tuple(_shared_rows(definition, covered, now)))
+    newer = _newer_runs(definition, covered[-1], now, limits.missed_rows)
+    rows = (
+        list(_shared_rows(definition, covered, now))
+        if newer == limits.missed_rows
+        # What follows is off for so long that the newest slots that may run are among these.
+        else _missed_rows(definition, covered, now, limits, newer)
+    )
+    return _move(definition, covered[-1], tuple(rows))
+
+
+def _newer_runs(definition: PlannableDefinition, after: datetime, now: datetime, limit: int) -> int:
+    """How many missed slots that may run lie after an instant: ``limit`` at most."""
+    late_from = now - timedelta(seconds=definition.skip_late_after_seconds, microseconds=1)
+    found = 0
+    for schedule, start, end in _spans(definition, late_from):
+        found += len(schedule.runs_between(max(start, after), end, limit - found))
+    return found

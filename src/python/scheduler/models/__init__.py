@@ -1,5 +1,6 @@
 """The tables, all named ``scheduler_*``."""
 
+from scheduler.models.calendars import Calendar
 from scheduler.models.cluster import Cluster, OutboxCursor, RunTransitionOutbox, WorkerLease
 from scheduler.models.definitions import JobDefinition
 from scheduler.models.runs import Event, JobRun, JobRunDetail, RunRequest
@@ -15,6 +16,7 @@ from scheduler.models.triggers import EventTrigger
 __all__ = [
     "AdminActionLog",
     "ApiToken",
+    "Calendar",
     "Cluster",
     "ConfigReloadRequest",
     "Event",

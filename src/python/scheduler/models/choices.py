@@ -25,6 +25,12 @@ class ConcurrencyPolicy(models.TextChoices):
     REPLACE = "replace", "Cancel the older, then run"
 
 
+class CalendarRule(models.TextChoices):
+    ONLY = "only", "Skip days that are not worked"
+    NEXT = "next", "Move to the next business day"
+    PREVIOUS = "previous", "Move to the previous business day"
+
+
 class RequestKind(models.TextChoices):
     RUN_NOW = "run_now", "Run now"
     RERUN = "rerun", "Run again"

@@ -9,9 +9,23 @@ from django.db.models import Q
 from django.db.models.functions import Now
 from django.utils.timezone import now
 
-from scheduler.domain.errors import InvalidSchedule
-from scheduler.domain.schedules import Window, parse_schedule, parse_zone
-from scheduler.models.choices import ConcurrencyPolicy, Isolation, MisfirePolicy, one_of
+from scheduler.domain import calendars
+from scheduler.domain.errors import CalendarNotFound, InvalidCalendar, InvalidSchedule
+from scheduler.domain.schedules import (
+    CalendarUse,
+    Schedule,
+    Window,
+    parse_schedule,
+    parse_zone,
+)
+from scheduler.models.calendars import Calendar
+from scheduler.models.choices import (
+    CalendarRule,
+    ConcurrencyPolicy,
+    Isolation,
+    MisfirePolicy,
+    one_of,
+)
 
 
 class JobDefinition(models.Model):
@@ -59,7 +73,20 @@ class JobDefinition(models.Model):
     timezone = models.CharField(max_length=64, default="UTC", db_default="UTC")
     starts_at = models.DateTimeField(null=True, blank=True)
     ends_at = models.DateTimeField(null=True, blank=True)
-    calendar = models.CharField(max_length=100, blank=True, default="", db_default="")
+    calendar = models.CharField(
+        max_length=100,
+        blank=True,
+        default="",
+        db_default="",
+        help_text="The name of a business calendar; empty: every day is alike.",
+    )
+    calendar_rule = models.CharField(
+        max_length=8,
+        choices=CalendarRule.choices,
+        default=CalendarRule.ONLY,
+        db_default=CalendarRule.ONLY.value,
+        help_text="What becomes of a slot on a day that is not worked by the calendar.",
+    )
     misfire_policy = models.CharField(
         max_length=16,
         choices=MisfirePolicy.choices,
@@ -167,6 +194,7 @@ class JobDefinition(models.Model):
             ),
             one_of("isolation", Isolation.values, "scheduler_definition_isolation"),
             one_of("misfire_policy", MisfirePolicy.values, "scheduler_definition_misfire"),
+            one_of("calendar_rule", CalendarRule.values, "scheduler_definition_calendar"),
             one_of("concurrency_policy", ConcurrencyPolicy.values, "scheduler_definition_policy"),
             models.CheckConstraint(
                 condition=Q(max_attempts__gte=1), name="scheduler_definition_attempts"
@@ -194,15 +222,44 @@ class JobDefinition(models.Model):
         if problems:
             raise ValidationError(problems)
 
+    def calendar_use(self) -> CalendarUse | None:
+        """Its calendar as it stands in the database, with its rule; None without one.
+
+        Raises CalendarNotFound, InvalidCalendar."""
+        if not self.calendar:
+            return None
+        rule = calendars.CalendarRule(self.calendar_rule)
+        row = Calendar.objects.filter(name=self.calendar).first()
+        if row is not None:
+            return CalendarUse(row.business_calendar(), rule)
+        if self.calendar in calendars.READY_MADE:
+            # Made with the first job that is saved with it; until then only its name is known.
+            return CalendarUse(calendars.PLAIN, rule)
+        known = {*Calendar.objects.values_list("name", flat=True), *calendars.READY_MADE}
+        raise CalendarNotFound(self.calendar, known)
+
+    def parsed_schedule(self) -> Schedule | None:
+        """Its schedule as a value, None when it runs by hand only.
+
+        Raises InvalidSchedule, CalendarNotFound, InvalidCalendar."""
+        if self.schedule is None:
+            return None
+        window = Window(self.starts_at, self.ends_at)
+        return parse_schedule(self.schedule, self.timezone, window, self.calendar_use())
+
     def _problems_of_schedule(self) -> dict[str, str]:
         try:
-            if self.schedule is None:
+            if self.parsed_schedule() is None:
                 parse_zone(self.timezone)
-            else:
-                parse_schedule(self.schedule, self.timezone, Window(self.starts_at, self.ends_at))
+                self.calendar_use()
         except InvalidSchedule as error:
-            field = error.field if error.field == "timezone" else "schedule"
-            return {field: str(error)}
+            own = {"timezone", "calendar", "calendar_rule"}
+            return {error.field if error.field in own else "schedule": str(error)}
+        except (CalendarNotFound, InvalidCalendar) as error:
+            return {"calendar": str(error)}
+        except ValueError:
+            # Not one of the choices: the field itself says so.
+            return {}
         return {}
 
 

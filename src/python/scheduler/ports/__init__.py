@@ -42,6 +42,7 @@ from scheduler.ports.processes import (
 from scheduler.ports.rows import (
     ActiveRow,
     Agenda,
+    CalendarRow,
     CursorMove,
     DefinitionRow,
     MyRow,
@@ -61,6 +62,7 @@ __all__ = [
     "ActiveRow",
     "Agenda",
     "Bell",
+    "CalendarRow",
     "Clock",
     "ClusterStore",
     "Command",

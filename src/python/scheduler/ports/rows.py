@@ -44,7 +44,9 @@ class CursorMove:
     runs: tuple[NewRun, ...]
     replaces_after: datetime | None = None
     """After an edit: timed rows (``t:``) not started, first attempts, with ``scheduled_for`` after
-    this whose slot_key is not among ``runs`` are deleted in the same statement."""
+    this whose slot_key is not among ``runs`` are deleted in the same statement; so are such rows
+    that a calendar skipped ahead of time. Those among ``runs`` that are not started and that
+    ``runs`` now skips by calendar become SKIPPED."""
     keeps_edit: bool = False
     """The edit is not planned to its end: ``edited_at`` and ``superseded`` stay for the next move.
     Otherwise this move clears them."""
@@ -70,6 +72,18 @@ class DefinitionRow:
     """When a request edited it and no plan has followed yet (``domain.planning`` on edits)."""
     superseded: Sequence[Mapping[str, Any]] = ()
     """The schedules that were in force since the cursor, oldest first (``domain.edits``)."""
+    calendar: str = ""
+    calendar_rule: str = "only"
+    calendar_revision: int | None = None
+    """Of the calendar as it stands; None: it has none, or there is no such calendar."""
+
+
+@dataclass(frozen=True, slots=True)
+class CalendarRow:
+    """A business calendar as the planner reads it; ``parts`` are ``parse_calendar``'s arguments."""
+
+    revision: int
+    parts: Mapping[str, Any]
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,6 +16,7 @@ from scheduler.ports.cluster import OnTimeline
 from scheduler.ports.rows import (
     ActiveRow,
     Agenda,
+    CalendarRow,
     CursorMove,
     DefinitionRow,
     MyRow,
@@ -36,6 +37,9 @@ class LeaderStore(OnTimeline, Protocol):
         self, definitions: Sequence[tuple[int, datetime]]
     ) -> dict[int, frozenset[datetime]]:
         """Of each (definition_id, after): the timed slots later than that which have a row."""
+
+    def calendar(self, name: str) -> CalendarRow | None:
+        """A business calendar; None where there is none of this name."""
 
     def record_plan(self, fence: Fence, moves: Sequence[CursorMove]) -> list[int]:
         """Move cursors and insert their rows; returns the definition ids that moved."""

@@ -9,7 +9,6 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
 
-from scheduler.domain.schedules import Window, parse_schedule
 from scheduler.domain.values import RunState
 from scheduler.models import JobDefinition, JobRun
 
@@ -51,9 +50,9 @@ def ledger_audit(since: datetime, until: datetime) -> LedgerAudit:
 
 
 def _audit(job: JobDefinition, since: datetime, until: datetime) -> LedgerAudit:
-    assert job.schedule is not None
+    schedule = job.parsed_schedule()
+    assert schedule is not None
     start, end = max(since, job.schedule_since), min(until, job.planned_until)
-    schedule = parse_schedule(job.schedule, job.timezone, Window(job.starts_at, job.ends_at))
     due = schedule.between(start, end, SLOTS_AT_MOST)
     rows = list(
         JobRun.objects.filter(definition=job, slot_key__startswith="t:", scheduled_for__lte=end)

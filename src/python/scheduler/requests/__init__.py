@@ -3,6 +3,13 @@
 Every request is kept in AdminActionLog, in the same transaction, with who asked (``by``).
 """
 
+from scheduler.requests.calendars import (
+    delete_calendar,
+    find_calendar,
+    refresh_calendar,
+    save_calendar,
+    set_days,
+)
 from scheduler.requests.cluster import (
     pause,
     request_degrade_leader,
@@ -23,11 +30,14 @@ from scheduler.requests.runs import find_run, request_cancel, request_rerun, req
 from scheduler.requests.triggers import set_triggers
 
 __all__ = [
+    "delete_calendar",
     "delete_definition",
+    "find_calendar",
     "find_job",
     "find_run",
     "ingest",
     "pause",
+    "refresh_calendar",
     "release_quarantine",
     "request_cancel",
     "request_degrade_leader",
@@ -37,7 +47,9 @@ __all__ = [
     "request_run",
     "request_undo_drain",
     "resume",
+    "save_calendar",
     "save_definition",
+    "set_days",
     "set_enabled",
     "set_triggers",
 ]

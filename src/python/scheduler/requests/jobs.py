@@ -16,10 +16,13 @@ from scheduler.domain.edits import planned_anew
 from scheduler.domain.errors import JobNotFound
 from scheduler.domain.schedules import with_anchor
 from scheduler.models import JobDefinition, RunRequest
+from scheduler.requests.calendars import ensure_calendar
 from scheduler.requests.recording import Ring, record, tell, writing
 from scheduler.store.clock import rdb_now
 
-WHEN_FIELDS = frozenset({"schedule", "timezone", "starts_at", "ends_at", "calendar", "enabled"})
+WHEN_FIELDS = frozenset(
+    {"schedule", "timezone", "starts_at", "ends_at", "calendar", "calendar_rule", "enabled"}
+)
 """A change of one of these changes which slots there are."""
 
 EDITABLE_FIELDS = frozenset(
@@ -49,6 +52,8 @@ def save_definition(
     """
     _refuse_unknown(fields)
     with writing():
+        if fields.get("calendar"):
+            ensure_calendar(fields["calendar"], by=by)
         now = rdb_now()
         definition = _locked(name)
         if definition is None:

@@ -12,7 +12,7 @@ from uuid import UUID
 import structlog
 
 from scheduler.domain.edits import Superseded, end_of_segment, read_segment
-from scheduler.domain.errors import SchedulerError
+from scheduler.domain.errors import InvalidCalendar, InvalidSchedule, SchedulerError
 from scheduler.domain.planning import (
     DefinitionPlan,
     MisfirePolicy,
@@ -32,6 +32,7 @@ from scheduler.ports import (
     RequestRow,
 )
 from scheduler.runtime.attempts import ENDS_ALL, Attempts
+from scheduler.runtime.calendars import Calendars, EditedMeanwhile
 from scheduler.runtime.config import RuntimeConfig
 from scheduler.runtime.member import Term
 
@@ -57,10 +58,12 @@ class Planner:
         self._store, self._clock, self._config = store, clock, config
         self._new_run_id = new_run_id
         self._schedules: dict[tuple[int, int], Schedule] = {}
+        self._calendars = Calendars(store)
 
     def establish(self) -> None:
         """A term began: what an earlier one remembered may be old."""
         self._schedules.clear()
+        self._calendars.establish()
 
     def tick(self, term: Term, agenda: Agenda) -> float:
         """Plans all that is due up to the horizon; returns the seconds until there is more.
@@ -114,6 +117,23 @@ class Planner:
 
     # ------------------------------------------------------------------------------- due slots
 
+    def _sorted(
+        self, rows: Sequence[DefinitionRow]
+    ) -> tuple[list[PlannableDefinition], list[DefinitionRow]]:
+        """What can be planned, and what cannot be read; neither what was edited meanwhile."""
+        readable: list[PlannableDefinition] = []
+        unreadable: list[DefinitionRow] = []
+        for row in rows:
+            try:
+                each = self._plannable(row)
+            except EditedMeanwhile:
+                continue
+            if each is None:
+                unreadable.append(row)
+            else:
+                readable.append(each)
+        return readable, unreadable
+
     def _plannable(self, row: DefinitionRow) -> PlannableDefinition | None:
         schedule = self._schedule(row)
         if schedule is None:
@@ -138,10 +158,10 @@ class Planner:
         key = (row.definition_id, row.revision)
         if key not in self._schedules:
             try:
-                parsed = parse_schedule(
-                    row.schedule, row.timezone, Window(row.starts_at, row.ends_at)
-                )
-            except SchedulerError as error:
+                use = self._calendars.use_of(row)
+                window = Window(row.starts_at, row.ends_at)
+                parsed = parse_schedule(row.schedule, row.timezone, window, use)
+            except (InvalidSchedule, InvalidCalendar) as error:
                 log.error("schedule_unreadable", job=row.name, reason=str(error))
                 return None
             if len(self._schedules) >= SCHEDULES_KEPT:
@@ -176,11 +196,10 @@ class Planner:
     def _record_together(
         self, term: Term, rows: Sequence[DefinitionRow], now: datetime, horizon: datetime
     ) -> None:
-        readable = [each for row in rows if (each := self._plannable(row)) is not None]
+        readable, unreadable = self._sorted(rows)
         readable = self._with_kept_slots(readable)
         moves = [self._move(each) for each in plan(readable, now, horizon)]
-        known = {each.definition_id for each in readable}
-        moves += [_put_aside(row, now) for row in rows if row.definition_id not in known]
+        moves += [_put_aside(row, now) for row in unreadable]
         if not moves:
             return
         moved = set(self._store.record_plan(term.fence, moves))

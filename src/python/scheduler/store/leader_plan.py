@@ -2,16 +2,19 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
+from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
 
-from scheduler.domain.values import OPEN_STATES, Fence
+from scheduler.domain.planning import slot_key
+from scheduler.domain.values import OPEN_STATES, Fence, RunState
 from scheduler.ports import CursorMove, NewRun
 from scheduler.store.fencing import FENCE, MAX_ROWS, chunks, fenced
 from scheduler.store.outbox import Transition
 from scheduler.store.sessions import Closing
 from scheduler.store.statements import Statement
 
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 NEW_RUN = {
     "id": "uuid",
     "definition_id": "bigint",
@@ -95,7 +98,52 @@ _DROP_REPLACED = {
         WHERE x.run_id IN (SELECT r.id FROM dropped AS r)
     """,
 }
-RECORD_EDITS = replace(RECORD_PLAN, steps={**RECORD_PLAN.steps, **_DROP_REPLACED})
+# Slots that a calendar skipped ahead of time and that the edit took away. They are finished, so the
+# index of open rows does not lead to them; slot keys do, for they rise with time.
+_DROP_SKIPPED = {
+    "unplanned": """
+        DELETE FROM scheduler_job_run AS r
+        WHERE r.definition_id IN (SELECT p.id FROM picked AS p)
+          AND r.slot_key >= %(replaced_key)s AND substr(r.slot_key, 1, 2) = 't:'
+          AND r.state = 'SKIPPED' AND r.reason = 'CALENDAR' AND r.attempt = 1 AND r.slot_count = 1
+          AND EXISTS (SELECT 1 FROM picked AS p WHERE p.id = r.definition_id
+                                                  AND r.scheduled_for > p.replaces_after)
+          AND NOT EXISTS (SELECT 1 FROM n WHERE n.definition_id = r.definition_id
+                                            AND n.slot_key = r.slot_key)
+        RETURNING r.id
+    """,
+    "unexplained": """
+        DELETE FROM scheduler_job_run_detail AS x
+        WHERE x.run_id IN (SELECT r.id FROM unplanned AS r)
+    """,
+}
+# A row planned ahead whose day the edit made a day off. (A row that is SKIPPED is finished: it
+# stays so where the edit made its day a working one.)
+_CLOSE_PLANNED = {
+    "closing": """
+        SELECT r.id, r.state AS old_state, n.reason, n.detail
+        FROM n JOIN picked AS p ON p.id = n.definition_id
+        JOIN scheduler_job_run AS r ON r.definition_id = n.definition_id
+                                   AND r.slot_key = n.slot_key AND r.attempt = n.attempt
+        WHERE n.reason = 'CALENDAR' AND r.state IN ('PENDING', 'ASSIGNED')
+          AND r.scheduled_for > p.replaces_after
+        ORDER BY r.id FOR NO KEY UPDATE OF r
+    """,
+    "closed": """
+        UPDATE scheduler_job_run AS r
+        SET state = 'SKIPPED', reason = c.reason, finished_at = clock_timestamp()
+        FROM closing AS c WHERE r.id = c.id
+        RETURNING r.id, r.definition_id, r.attempt, r.state, r.reason, r.worker_id
+    """,
+    "closed_why": """
+        INSERT INTO scheduler_job_run_detail (run_id, reason_detail)
+        SELECT c.id, c.detail FROM closing AS c JOIN closed AS r ON r.id = c.id WHERE true
+        ON CONFLICT (run_id) DO UPDATE SET reason_detail = excluded.reason_detail
+    """,
+}
+RECORD_EDITS = replace(
+    RECORD_PLAN, steps={**RECORD_PLAN.steps, **_DROP_REPLACED, **_DROP_SKIPPED, **_CLOSE_PLANNED}
+)
 RECORD_REQUESTS = Statement(
     batches={"n": {"request_id": "uuid", **NEW_RUN}},
     steps={
@@ -141,6 +189,16 @@ _TELL_SKIPPED = """
 """
 
 
+_TELL_CLOSED = """
+    INSERT INTO scheduler_run_outbox
+        (xid, run_id, definition_id, attempt, old_state, new_state, worker_id, reason, at)
+    SELECT pg_current_xact_id()::text::bigint, r.id, r.definition_id, r.attempt, c.old_state,
+           r.state, r.worker_id, r.reason, clock_timestamp()
+    FROM closed AS r JOIN closing AS c ON c.id = r.id
+    WHERE c.old_state || '>' || r.state IN ({wanted})
+"""
+
+
 def telling_skips(statement: Statement, declared: Sequence[Transition]) -> Statement:
     """``statement`` with the outbox step, when PENDING -> SKIPPED is declared."""
     if not any((old.value, new.value) == ("PENDING", "SKIPPED") for old, new in declared):
@@ -148,12 +206,22 @@ def telling_skips(statement: Statement, declared: Sequence[Transition]) -> State
     return replace(statement, steps={**statement.steps, "told": _TELL_SKIPPED})
 
 
+def telling_closed(statement: Statement, declared: Sequence[Transition]) -> Statement:
+    """``statement`` with the outbox step for rows that an edit made SKIPPED, when declared."""
+    told = [old.value for old, new in declared if new is RunState.SKIPPED]
+    if not told:
+        return statement
+    wanted = ", ".join(f"'{old}>SKIPPED'" for old in sorted(told))
+    step = {"told_closed": _TELL_CLOSED.format(wanted=wanted)}
+    return replace(statement, steps={**statement.steps, **step})
+
+
 class PlanWrites(Closing):
     """The planning half of ``ports.LeaderStore``'s writes; each raises StaleEpoch."""
 
     def _declare_plan(self, declared: Sequence[Transition]) -> None:
         self._record_plan = telling_skips(RECORD_PLAN, declared)
-        self._record_edits = telling_skips(RECORD_EDITS, declared)
+        self._record_edits = telling_closed(telling_skips(RECORD_EDITS, declared), declared)
         self._record_requests = telling_skips(RECORD_REQUESTS, declared)
 
     def record_plan(self, fence: Fence, moves: Sequence[CursorMove]) -> list[int]:
@@ -167,6 +235,7 @@ class PlanWrites(Closing):
             self._record_edits if replaced_from else self._record_plan,
             _plan_batches(moves),
             replaced_from=replaced_from,
+            replaced_key=slot_key((replaced_from or EPOCH).replace(microsecond=0)),
         )
         return [row[0] for row in rows]
 

@@ -5,7 +5,14 @@ from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
 from scheduler.domain.values import Reason, RunState, StartOrder
-from scheduler.ports import ActiveRow, Agenda, DefinitionRow, RequestRow, WaitingRow
+from scheduler.ports import (
+    ActiveRow,
+    Agenda,
+    CalendarRow,
+    DefinitionRow,
+    RequestRow,
+    WaitingRow,
+)
 from scheduler.store.dialects import json_of, maybe_time, time_of, uuid_of
 from scheduler.store.fencing import chunks
 from scheduler.store.orders import ORDER_COLUMNS, ORDER_JOINS, order_of
@@ -24,8 +31,8 @@ DUE_DEFINITIONS = Statement("""
     SELECT d.id, d.name, d.revision, d.schedule::text, d.timezone, d.planned_until, d.next_fire_at,
            d.enabled AND d.deleted_at IS NULL AND d.schedule IS NOT NULL, d.misfire_policy,
            d.skip_late_after_seconds, d.starts_at, d.ends_at, d.edited_at,
-           d.superseded::text
-    FROM scheduler_job_definition AS d
+           d.superseded::text, d.calendar, d.calendar_rule, c.revision
+    FROM scheduler_job_definition AS d LEFT JOIN scheduler_calendar AS c ON c.name = d.calendar
     WHERE d.next_fire_at IS NOT NULL AND d.next_fire_at <= %(until)s
     ORDER BY d.next_fire_at, d.id LIMIT %(limit)s
 """)
@@ -40,6 +47,11 @@ SLOTS_PLANNED = Statement(
           AND r.scheduled_for > v.after AND r.scheduled_until IS NULL
     """,
 )
+CALENDAR = Statement("""
+    SELECT c.revision, c.name, c.weekly_days_off::text, c.holidays::text, c.days::text,
+           c.holidays_from, c.holidays_until
+    FROM scheduler_calendar AS c WHERE c.name = %(name)s
+""")
 TO_CANCEL = """
     r.finished_at IS NULL AND r.cancel_requested_at IS NOT NULL
     AND r.state IN ('PENDING', 'ASSIGNED')
@@ -142,6 +154,9 @@ class LeaderReads(Closing):
         rows = self._session.run(DUE_DEFINITIONS, until=until, limit=limit)
         return [_definition(row) for row in rows]
 
+    def calendar(self, name: str) -> CalendarRow | None:
+        return next(map(_calendar, self._session.run(CALENDAR, name=name)), None)
+
     def unhandled_requests(self, limit: int) -> list[RequestRow]:
         return [
             RequestRow(
@@ -203,7 +218,22 @@ def _definition(row: Row) -> DefinitionRow:
         ends_at=maybe_time(row[11]),
         edited_at=maybe_time(row[12]),
         superseded=json_of(row[13]),
+        calendar=row[14],
+        calendar_rule=row[15],
+        calendar_revision=row[16],
     )
+
+
+def _calendar(row: Row) -> CalendarRow:
+    parts = {
+        "name": row[1],
+        "weekly_days_off": json_of(row[2]),
+        "holidays": json_of(row[3]),
+        "days": json_of(row[4]),
+        "holidays_from": row[5],
+        "holidays_until": row[6],
+    }
+    return CalendarRow(row[0], parts)
 
 
 def _waiting(row: Row) -> WaitingRow:

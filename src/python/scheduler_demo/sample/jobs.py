@@ -5,9 +5,12 @@ A definition that exists already is left as it is, so that what you change in th
 
 from datetime import UTC, datetime, timedelta
 from typing import Any
+from zoneinfo import ZoneInfo
 
 TOKYO = "Asia/Tokyo"
 BURST_PREFIX = "burst."
+REST = "demo-rest"
+WEEK = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 
 
 def pulse_jobs() -> list[dict[str, Any]]:
@@ -26,6 +29,19 @@ def sample_jobs() -> list[dict[str, Any]]:
         *_troubled_jobs(),
         *_calendar_jobs(),
         *_event_jobs(),
+        *_business_day_jobs(),
+    ]
+
+
+def sample_calendars() -> list[dict[str, Any]]:
+    """Calendars beside the ready-made ``jp``: one by which today, whatever day it is, is off."""
+    in_three_days = (datetime.now(ZoneInfo(TOKYO)) + timedelta(days=3)).weekday()
+    return [
+        {
+            "name": REST,
+            "description": "Off today, in whatever week the demo was first loaded.",
+            "weekly_days_off": [day for day in WEEK if day != WEEK[in_three_days]],
+        }
     ]
 
 
@@ -148,6 +164,40 @@ def _event_jobs() -> list[dict[str, Any]]:
             max_attempts=2,
             backoff_seconds=0.5,
             description="For orders from 500 on; fails once, to have the event a second time.",
+        ),
+    ]
+
+
+def _business_day_jobs() -> list[dict[str, Any]]:
+    return [
+        _job(
+            "営業日の心拍",
+            "noop",
+            _cron("*/15 * * * * *"),
+            calendar="jp",
+            description="Four times a minute on Japan's business days; on others each is skipped.",
+        ),
+        _job(
+            "day-off",
+            "noop",
+            _cron("*/20 * * * * *"),
+            calendar=REST,
+            description="Today is off by its calendar: every slot is SKIPPED and says why.",
+        ),
+        _job(
+            "payday",
+            "sample_healthy",
+            {"kind": "monthly", "day": 25, "at": "09:00"},
+            calendar="jp",
+            calendar_rule="previous",
+            description="On the 25th, or the business day before it.",
+        ),
+        _job(
+            "month-close",
+            "sample_japanese",
+            {"kind": "business_day", "nth": -1, "at": "17:00"},
+            calendar="jp",
+            description="On the last business day of the month.",
         ),
     ]
 

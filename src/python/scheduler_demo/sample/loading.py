@@ -3,9 +3,15 @@
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from scheduler.models import JobDefinition
-from scheduler.requests import save_definition, set_enabled, set_triggers
-from scheduler_demo.sample.jobs import BURST_PREFIX, burst_jobs, pulse_jobs, sample_jobs
+from scheduler.models import Calendar, JobDefinition
+from scheduler.requests import save_calendar, save_definition, set_enabled, set_triggers
+from scheduler_demo.sample.jobs import (
+    BURST_PREFIX,
+    burst_jobs,
+    pulse_jobs,
+    sample_calendars,
+    sample_jobs,
+)
 
 _BY = "demo"
 
@@ -14,6 +20,8 @@ def load_sample_jobs(which: str = "all", burst: int = 0) -> int:
     """Load all samples, or the pulse only; and have exactly ``burst`` burst jobs enabled.
 
     Returns how many definitions were made or changed."""
+    if which == "all":
+        load_calendars(sample_calendars())
     made = load_jobs(sample_jobs() if which == "all" else pulse_jobs())
     return made + load_jobs(burst_jobs(burst)) + _enable_burst(burst)
 
@@ -30,6 +38,14 @@ def load_jobs(jobs: Iterable[Mapping[str, Any]]) -> int:
         save_definition(name, by=_BY, **job)
         set_triggers(name, triggers, by=_BY)
     return len(missing)
+
+
+def load_calendars(calendars: Iterable[Mapping[str, Any]]) -> None:
+    """Make the calendars whose names are not taken."""
+    taken = set(Calendar.objects.values_list("name", flat=True))
+    for calendar in calendars:
+        if calendar["name"] not in taken:
+            save_calendar(by=_BY, **calendar)
 
 
 def _enable_burst(count: int) -> int:

@@ -6,11 +6,12 @@ at which it is asked. So a planner that keeps one cursor loses no slot and doubl
 
 A schedule is parsed from a JSON spec (``spec`` lists the forms) and turns back into it. The rule
 for days on which the clock is changed is one for all wall-clock forms; ``walltime`` tells it and
-:meth:`Schedule.clock_change_rule` says it to people.
+:meth:`Schedule.clock_change_rule` says it to people. A business calendar may skip or move slots;
+``business`` tells how.
 """
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from itertools import islice, takewhile
 from typing import Any
@@ -18,10 +19,28 @@ from zoneinfo import ZoneInfo
 
 from scheduler.domain.errors import InvalidSchedule
 from scheduler.domain.schedules import wording
-from scheduler.domain.schedules.forms import Cron, Form
+from scheduler.domain.schedules.business import (
+    CalendarUse,
+    Occurrence,
+    check_use,
+    day_start,
+    local_day,
+    occurrences,
+)
+from scheduler.domain.schedules.forms import BusinessDay, Cron, Form
 from scheduler.domain.schedules.spec import KINDS, parse_form, parse_zone, with_anchor
 
-__all__ = ["KINDS", "Schedule", "Window", "parse_schedule", "parse_zone", "with_anchor"]
+__all__ = [
+    "KINDS",
+    "CalendarUse",
+    "Occurrence",
+    "Schedule",
+    "Window",
+    "local_day",
+    "parse_schedule",
+    "parse_zone",
+    "with_anchor",
+]
 
 PAST = datetime(2000, 1, 1, tzinfo=UTC)
 
@@ -36,11 +55,12 @@ class Window:
 
 @dataclass(frozen=True, slots=True)
 class Schedule:
-    """A form in a time zone within a window. Made by :func:`parse_schedule`."""
+    """A form in a time zone within a window, on a calendar. Made by :func:`parse_schedule`."""
 
     form: Form
     zone: ZoneInfo
     window: Window = Window()
+    use: CalendarUse | None = None
 
     def next_after(self, instant: datetime) -> datetime | None:
         """The first slot strictly after ``instant`` (aware); None when there is no more."""
@@ -51,16 +71,57 @@ class Schedule:
         return list(islice(takewhile(lambda slot: slot <= end, self.slots_after(start)), limit))
 
     def slots_after(self, instant: datetime) -> Iterator[datetime]:
-        """All slots strictly after ``instant``, in order, each once, as aware UTC."""
+        """All slots strictly after ``instant``, in order, each once, as aware UTC: those that a
+        calendar skips too."""
+        return (each.at for each in self.occurrences_after(instant))
+
+    def occurrences_after(self, instant: datetime) -> Iterator[Occurrence]:
+        """The slots of ``slots_after``, each with what the calendar has to do with it."""
         opens, closes = self.window.not_before, self.window.not_after
         if opens is not None:
             instant = max(instant, opens - timedelta.resolution)
-        slots = self.form.instants(self.zone, instant)
-        return slots if closes is None else takewhile(lambda slot: slot <= closes, slots)
+        found = self._unbounded(instant)
+        return found if closes is None else takewhile(lambda each: each.at <= closes, found)
+
+    def runs_between(self, start: datetime, end: datetime, limit: int) -> list[datetime]:
+        """As ``between``, without the slots that the calendar skips: closed days are stepped over,
+        so that a long closure costs no more than a short one."""
+        found: list[datetime] = []
+        while len(found) < limit:
+            following = next(self.occurrences_after(start), None)
+            if following is None or following.at > end:
+                break
+            start = following.at
+            if not following.closed:
+                found.append(start)
+            elif self.use is not None:
+                worked = self.use.calendar.on_or_after(following.day)
+                start = max(start, day_start(worked, self.zone) - timedelta.resolution)
+        return found
+
+    def is_closed(self, slot: datetime) -> bool:
+        """Whether the calendar skips this slot."""
+        if self.use is None or self.use.moves or isinstance(self.form, BusinessDay):
+            return False
+        return not self.use.calendar.is_business_day(local_day(slot, self.zone))
+
+    def note(self, slot: datetime, lang: str = "en") -> str:
+        """What the calendar did to this slot, in one sentence; empty for nothing."""
+        if self.use is None or not (self.use.moves or self.is_closed(slot)):
+            return ""
+        found = next(self.occurrences_after(slot - timedelta.resolution), None)
+        return "" if found is None else wording.calendar_note(found, self.use, lang)
+
+    def _unbounded(self, instant: datetime) -> Iterator[Occurrence]:
+        if self.use is not None:
+            return occurrences(self.form, self.zone, self.use, instant)
+        instants = self.form.instants(self.zone, instant)
+        return (Occurrence(each, local_day(each, self.zone)) for each in instants)
 
     def describe(self, lang: str = "en") -> str:
         """When it runs, in words, with the zone; ``lang`` "ja" is Japanese, else English."""
         words = wording.describe(self.form, self.zone, lang)
+        words += wording.on_calendar(self.form, self.use, lang)
         if wording.is_japanese(lang):
             return f"{words}（{self.zone.key}）{self._bounds(lang)}"
         return f"{words} ({self.zone.key}){self._bounds(lang)}"
@@ -83,23 +144,29 @@ class Schedule:
 
 
 def parse_schedule(
-    spec: Mapping[str, Any], timezone: str = "UTC", window: Window | None = None
+    spec: Mapping[str, Any],
+    timezone: str = "UTC",
+    window: Window | None = None,
+    use: CalendarUse | None = None,
 ) -> Schedule:
-    """The schedule that a spec, an IANA zone and bounds mean.
+    """The schedule that a spec, an IANA zone, bounds and a calendar with its rule mean.
 
     Raises InvalidSchedule with the field, its value and what is allowed: also for a schedule
     that can never fire at all (``0 0 30 2 *``) and for a window that ends before it begins.
     """
     window = window or Window()
-    schedule = Schedule(parse_form(spec), parse_zone(timezone), window)
+    schedule = Schedule(parse_form(spec), parse_zone(timezone), window, use)
     _check_window(window)
+    check_use(schedule.form, use)
+    if isinstance(schedule.form, BusinessDay) and _never_fires(schedule):
+        raise InvalidSchedule("nth", schedule.form.nth, "as many business days as a month can have")
     if isinstance(schedule.form, Cron) and _never_fires(schedule):
         raise InvalidSchedule("expression", spec["expression"], "a time that exists in some year")
     return schedule
 
 
 def _never_fires(schedule: Schedule) -> bool:
-    return next(schedule.form.instants(schedule.zone, PAST), None) is None
+    return next(replace(schedule, window=Window()).slots_after(PAST), None) is None
 
 
 def _check_window(window: Window) -> None:

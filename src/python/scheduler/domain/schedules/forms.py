@@ -13,12 +13,15 @@ from heapq import merge
 from typing import Any, ClassVar, Protocol
 from zoneinfo import ZoneInfo
 
-from scheduler.domain.schedules.walltime import instants, is_running, resolve
+from scheduler.domain.calendars import WEEK, BusinessCalendar
+from scheduler.domain.schedules.walltime import instants, is_running, resolve, wall_times
 
-DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
+DAYS = WEEK
 WORKING_DAYS = DAYS[:5]
 LAST = "last"
 SKIP = "skip"
+LONGEST_WAIT_MONTHS = 50 * 12
+LAST_MONTH = 10_000 * 12
 
 
 class Form(Protocol):
@@ -40,6 +43,10 @@ class _Pattern:
 
     def instants(self, zone: ZoneInfo, after: datetime) -> Iterator[datetime]:
         return merge(*(instants(pattern, zone, after) for pattern in self.patterns()))
+
+    def walls(self, after: datetime) -> Iterator[datetime]:
+        """The wall times (naive) that the form names, strictly after a naive one, in order."""
+        return merge(*(wall_times(pattern, after) for pattern in self.patterns()))
 
     @property
     def running(self) -> bool:
@@ -140,6 +147,35 @@ class Monthly(_Pattern):
     def to_spec(self) -> dict[str, Any]:
         spec = {"kind": self.kind, "day": self.day, "at": spell(self.at)}
         return spec if self.day == LAST else {**spec, "missing": self.missing}
+
+
+@dataclass(frozen=True, slots=True)
+class BusinessDay:
+    """On the nth business day of each month, 1 the first and -1 the last, at this wall time; a
+    month that has not so many has no slot. Its days are those of the schedule's calendar."""
+
+    kind: ClassVar[str] = "business_day"
+    nth: int
+    at: time
+    running: ClassVar[bool] = False
+
+    def walls(self, calendar: BusinessCalendar, after: datetime) -> Iterator[datetime]:
+        """The wall times (naive) strictly after a naive one, in order. Ends when no month has so
+        many business days for 50 years."""
+        month, misses = after.year * 12 + after.month - 1, 0
+        while misses < LONGEST_WAIT_MONTHS and month < LAST_MONTH:
+            day = calendar.nth_business_day(month // 12, month % 12 + 1, self.nth)
+            misses = misses + 1 if day is None else 0
+            if day is not None and (wall := datetime.combine(day, self.at)) > after:
+                yield wall
+            month += 1
+
+    def instants(self, zone: ZoneInfo, after: datetime) -> Iterator[datetime]:
+        """Never asked without a calendar: ``parse_schedule`` refuses that."""
+        raise NotImplementedError
+
+    def to_spec(self) -> dict[str, Any]:
+        return {"kind": self.kind, "nth": self.nth, "at": spell(self.at)}
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,6 +8,7 @@
     {"kind": "weekdays", "at": "09:00"}              Monday to Friday, or "days": ["mon", "wed"]
     {"kind": "weekly", "day": "mon", "at": "09:00"}
     {"kind": "monthly", "day": 31, "at": "09:00", "missing": "skip" | "last"}; or "day": "last"
+    {"kind": "business_day", "nth": -1, "at": "17:00"}     1 the first of the month, -1 the last
     {"kind": "once", "at": "2026-12-24T18:00:00+09:00"}   without an offset: in the job's zone
     {"kind": "interval", "seconds": 90, "anchor": "2026-01-01T00:00:00+00:00"}
     {"kind": "cron", "expression": "*/5 9-17 * * mon-fri"}    five fields; six: second first
@@ -30,6 +31,7 @@ from scheduler.domain.schedules.forms import (
     LAST,
     SKIP,
     WORKING_DAYS,
+    BusinessDay,
     Cron,
     Daily,
     EveryMinutes,
@@ -135,6 +137,15 @@ def _monthly(spec: Mapping[str, Any]) -> Form:
     return Monthly(day, _time(spec), missing)
 
 
+def _business_day(spec: Mapping[str, Any]) -> Form:
+    nth = spec.get("nth")
+    if not _is_int(nth) or not 1 <= abs(nth) <= 31:
+        raise InvalidSchedule(
+            "nth", nth, "1 (the first business day) to 31, or -1 (the last) to -31"
+        )
+    return BusinessDay(nth, _time(spec))
+
+
 def _once(spec: Mapping[str, Any]) -> Form:
     return Once(_instant(spec, "at"))
 
@@ -182,6 +193,7 @@ _PARSERS: dict[str, tuple[Callable[[Mapping[str, Any]], Form], tuple[str, ...]]]
     Weekdays.kind: (_weekdays, ("days", "at")),
     Weekly.kind: (_weekly, ("day", "at")),
     Monthly.kind: (_monthly, ("day", "at", "missing")),
+    BusinessDay.kind: (_business_day, ("nth", "at")),
     Once.kind: (_once, ("at",)),
     Interval.kind: (_interval, ("seconds", "anchor")),
     Cron.kind: (_cron, ("expression",)),

@@ -59,7 +59,7 @@ def resolve(wall: datetime, zone: ZoneInfo) -> datetime:
 
 def _fixed(expression: str, zone: ZoneInfo, start: datetime) -> Iterator[datetime]:
     last = start
-    for wall in _wall_times(expression, _wall(start, zone)):
+    for wall in wall_times(expression, _wall(start, zone)):
         instant = resolve(wall, zone)
         if instant > last:
             yield instant
@@ -71,7 +71,7 @@ def _running(expression: str, zone: ZoneInfo, start: datetime) -> Iterator[datet
     last, begin = start, start + SECOND
     while begin - last < LONGEST_WAIT:
         offset, seen = _offset(zone, begin), begin
-        for wall in _wall_times(expression, (begin + offset - SECOND).replace(tzinfo=None)):
+        for wall in wall_times(expression, (begin + offset - SECOND).replace(tzinfo=None)):
             candidate = (wall - offset).replace(tzinfo=UTC)
             change = _next_change(zone, seen, candidate)
             if change is not None:
@@ -107,7 +107,7 @@ def _offset_change(zone: ZoneInfo, before: datetime, after: datetime) -> datetim
     return after
 
 
-def _wall_times(expression: str, after: datetime) -> Iterator[datetime]:
+def wall_times(expression: str, after: datetime) -> Iterator[datetime]:
     """The naive times that the expression names, strictly after a naive time."""
     return CronSim(expression, after)
 

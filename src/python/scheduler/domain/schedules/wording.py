@@ -7,9 +7,12 @@ from zoneinfo import ZoneInfo
 
 from cronsim.explain import Expression
 
+from scheduler.domain.calendars import CalendarRule
+from scheduler.domain.schedules.business import CalendarUse, Occurrence
 from scheduler.domain.schedules.forms import (
     LAST,
     WORKING_DAYS,
+    BusinessDay,
     Cron,
     Daily,
     EveryMinutes,
@@ -36,6 +39,20 @@ ENGLISH_DAYS = {
 }
 JAPANESE_DAYS = dict(zip(ENGLISH_DAYS, "月火水木金土日", strict=True))
 
+_ON_CALENDAR: dict[str, dict[CalendarRule | None, str]] = {
+    ENGLISH: {
+        None: " by calendar {name}",
+        CalendarRule.ONLY: ", only on business days of calendar {name}",
+        CalendarRule.NEXT: ", moved to the next business day of calendar {name}",
+        CalendarRule.PREVIOUS: ", moved to the previous business day of calendar {name}",
+    },
+    JAPANESE: {
+        None: "、カレンダー {name}",
+        CalendarRule.ONLY: "、カレンダー {name} の営業日のみ",
+        CalendarRule.NEXT: "、休業日はカレンダー {name} の翌営業日に",
+        CalendarRule.PREVIOUS: "、休業日はカレンダー {name} の前営業日に",
+    },
+}
 RULES = {
     "fixed": {
         ENGLISH: "Each time named happens exactly once: on a day on which the clock skips it, "
@@ -67,6 +84,32 @@ def rule_in_words(form: Form, lang: str) -> str:
     return RULES[_rule(form)][JAPANESE if is_japanese(lang) else ENGLISH]
 
 
+def on_calendar(form: Form, use: CalendarUse | None, lang: str) -> str:
+    """What follows ``describe`` where the schedule has a calendar; empty without one."""
+    if use is None:
+        return ""
+    rule = None if isinstance(form, BusinessDay) else use.rule
+    name = use.calendar.name
+    return _ON_CALENDAR[JAPANESE if is_japanese(lang) else ENGLISH][rule].format(name=name)
+
+
+def calendar_note(found: Occurrence, use: CalendarUse, lang: str) -> str:
+    """``2026-05-04 is みどりの日 (calendar jp)``; for a moved slot where it came from."""
+    name, japanese = use.calendar.name, is_japanese(lang)
+    day = found.day if found.closed else found.moved_from
+    closing = None if day is None else use.calendar.closing(day)
+    if closing is None:
+        return ""
+    words = closing.words(JAPANESE if japanese else ENGLISH)
+    if japanese:
+        if found.closed:
+            return f"{day}は{words}（カレンダー {name}）"
+        return f"{day}（{words}、カレンダー {name}）から移動"
+    if found.closed:
+        return f"{day} is {words} (calendar {name})"
+    return f"moved from {day}, which is {words} (calendar {name})"
+
+
 def is_japanese(lang: str) -> bool:
     return lang.lower().split("-")[0] == JAPANESE
 
@@ -95,6 +138,19 @@ def _monthly_en(form: Monthly, zone: ZoneInfo) -> str:
     return f"on day {form.day} of each month at {spell(form.at)}{note}"
 
 
+def _business_day_en(form: BusinessDay, zone: ZoneInfo) -> str:
+    return f"on the {_ordinal(form.nth)} business day of each month at {spell(form.at)}"
+
+
+def _ordinal(nth: int) -> str:
+    """``1st``, ``last``, ``2nd last``."""
+    if nth == -1:
+        return "last"
+    count = abs(nth)
+    ending = "th" if count in (11, 12, 13) else {1: "st", 2: "nd", 3: "rd"}.get(count % 10, "th")
+    return f"{count}{ending}" + (" last" if nth < 0 else "")
+
+
 def _cron_en(form: Cron, zone: ZoneInfo) -> str:
     words = Expression(form.patterns()[0].split()).explain()
     return f"{words[:1].lower()}{words[1:]} (cron: {form.expression})"
@@ -116,6 +172,7 @@ _ENGLISH: dict[type[Any], Callable[[Any, ZoneInfo], str]] = {
     Weekdays: _weekdays_en,
     Weekly: lambda form, zone: f"every {ENGLISH_DAYS[form.day]} at {spell(form.at)}",
     Monthly: _monthly_en,
+    BusinessDay: _business_day_en,
     Once: lambda form, zone: f"once, at {moment(form.instant(zone), zone, ENGLISH)}",
     Interval: _interval_en,
     Cron: _cron_en,
@@ -139,6 +196,12 @@ def _monthly_ja(form: Monthly, zone: ZoneInfo) -> str:
     return f"毎月{form.day}日の{spell(form.at)}{note}"
 
 
+def _business_day_ja(form: BusinessDay, zone: ZoneInfo) -> str:
+    count = abs(form.nth)
+    day = f"第{count}営業日" if form.nth > 0 else f"最終から{count}番目の営業日"
+    return f"毎月{'最終営業日' if form.nth == -1 else day}の{spell(form.at)}"
+
+
 _JAPANESE: dict[type[Any], Callable[[Any, ZoneInfo], str]] = {
     EveryMinutes: lambda form, zone: "毎分" if form.minutes == 1 else f"{form.minutes}分ごと",
     Hourly: lambda form, zone: f"毎時{form.minute}分",
@@ -146,6 +209,7 @@ _JAPANESE: dict[type[Any], Callable[[Any, ZoneInfo], str]] = {
     Weekdays: _weekdays_ja,
     Weekly: lambda form, zone: f"毎週{JAPANESE_DAYS[form.day]}曜日の{spell(form.at)}",
     Monthly: _monthly_ja,
+    BusinessDay: _business_day_ja,
     Once: lambda form, zone: f"{moment(form.instant(zone), zone, JAPANESE)}に1回だけ",
     Interval: lambda form, zone: (
         f"{form.seconds}秒ごと（起点: {moment(form.anchor, zone, JAPANESE)}）"
