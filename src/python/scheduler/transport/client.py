@@ -32,8 +32,10 @@ _OPTIONS: tuple[tuple[str, Any], ...] = (
     ("grpc.enable_http_proxy", 0),
     # A worker that comes back is found again within a second.
     ("grpc.initial_reconnect_backoff_ms", 100),
-    ("grpc.min_reconnect_backoff_ms", 100),
     ("grpc.max_reconnect_backoff_ms", 1000),
+    # Despite its name, how long one connecting may take at least: a starved machine needs more than
+    # a moment for the handshake of TLS.
+    ("grpc.min_reconnect_backoff_ms", 2000),
     # A line that the network swallowed is replaced within five seconds, not when TCP gives up.
     # The ping's own limit decides (it is a minute, if not set); keepalive's alone does nothing.
     ("grpc.keepalive_time_ms", 2000),
