@@ -2,6 +2,7 @@
 
 from scheduler.models.cluster import Cluster, OutboxCursor, RunTransitionOutbox, WorkerLease
 from scheduler.models.definitions import JobDefinition
+from scheduler.models.dependencies import Dependency, UpstreamEnd
 from scheduler.models.runs import Event, JobRun, JobRunDetail, RunRequest
 from scheduler.models.settings import (
     AdminActionLog,
@@ -14,6 +15,7 @@ __all__ = [
     "AdminActionLog",
     "Cluster",
     "ConfigReloadRequest",
+    "Dependency",
     "Event",
     "JobDefinition",
     "JobRun",
@@ -23,5 +25,6 @@ __all__ = [
     "RunTransitionOutbox",
     "SchedulerSetting",
     "SchedulerSettingHelp",
+    "UpstreamEnd",
     "WorkerLease",
 ]

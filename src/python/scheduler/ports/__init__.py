@@ -51,6 +51,8 @@ from scheduler.ports.rows import (
 )
 from scheduler.ports.runs import (
     LeaderStore,
+    LinkReads,
+    LinkStore,
     WorkerStore,
 )
 from scheduler.ports.time import (
@@ -71,6 +73,8 @@ __all__ = [
     "LeaderLock",
     "LeaderStore",
     "LeaseStore",
+    "LinkReads",
+    "LinkStore",
     "Listening",
     "LockView",
     "LogChunk",

@@ -11,6 +11,7 @@ from scheduler.requests.cluster import (
     request_undo_drain,
     resume,
 )
+from scheduler.requests.dependencies import set_dependencies
 from scheduler.requests.jobs import (
     delete_definition,
     find_job,
@@ -35,5 +36,6 @@ __all__ = [
     "request_undo_drain",
     "resume",
     "save_definition",
+    "set_dependencies",
     "set_enabled",
 ]

@@ -4,6 +4,7 @@ from typing import Any
 from uuid import UUID
 
 from scheduler.domain.errors import InvalidArgs, JobNotFound, RunNotFound
+from scheduler.domain.lineage import BY_HAND, again_key
 from scheduler.models import JobRun, JobRunDetail, RunRequest
 from scheduler.models.choices import RequestKind
 from scheduler.models.runs import new_id
@@ -28,13 +29,15 @@ def request_run(name: str, args: Any = None, *, by: str, ring: Ring | None = Non
 
 def request_rerun(run_id: UUID, *, by: str, ring: Ring | None = None) -> RunRequest:
     """Ask for a new run of the same job with the same arguments. Raises RunNotFound, JobNotFound
-    (the job was deleted)."""
+    (the job was deleted).
+
+    If it succeeds, the slot of the first run has succeeded for those that wait for it."""
     with writing():
         run = find_run(run_id)
         if run.definition.deleted_at is not None:
             raise JobNotFound(run.definition.name)
         args = JobRunDetail.objects.filter(run_id=run_id).values_list("args", flat=True).first()
-        request = _request(RequestKind.RERUN, run.definition_id, args, by, rerun_of=run_id)
+        request = _request(RequestKind.RERUN, run.definition_id, args, by, again=run)
         record("rerun_requested", run.definition.name, by, run=str(run_id))
         tell(ring, "leader")
     return request
@@ -66,17 +69,17 @@ def find_run(run_id: UUID) -> JobRun:
 
 
 def _request(
-    kind: RequestKind, definition_id: int, args: Any, by: str, rerun_of: UUID | None = None
+    kind: RequestKind, definition_id: int, args: Any, by: str, again: JobRun | None = None
 ) -> RunRequest:
     now, request = rdb_now(), new_id()
     return RunRequest.objects.create(
         id=request,
         kind=kind,
         definition_id=definition_id,
-        slot_key=f"m:{request}",
+        slot_key=again_key(again.slot_key, request) if again else f"{BY_HAND}{request}",
         scheduled_for=now,
         args=args,
-        rerun_of=rerun_of,
+        rerun_of=again.pk if again else None,
         requested_by=by,
         requested_at=now,
     )

@@ -1,4 +1,4 @@
-"""A leader's duties, in the order of one tick: survey, plan, assign, reap.
+"""A leader's duties, in the order of one tick: survey, plan, link, assign, reap.
 
 All its writes go through one connection on one thread and carry the term's fence.
 """
@@ -14,6 +14,7 @@ from scheduler.ports import ClusterStore, LeaderStore, LeaseStore
 from scheduler.runtime.assigner import Assigner
 from scheduler.runtime.courier import Courier
 from scheduler.runtime.dispatcher import Dispatcher
+from scheduler.runtime.linker import Linker
 from scheduler.runtime.member import Term
 from scheduler.runtime.pinger import Pinger
 from scheduler.runtime.planner import Planner
@@ -39,6 +40,7 @@ class Engine:
     leases: LeaseStore
     store: LeaderStore
     planner: Planner
+    linker: Linker
     assigner: Assigner
     reaper: Reaper
     pinger: Pinger
@@ -55,6 +57,7 @@ class Engine:
         self.pinger.establish(term, gone)
         self.dispatcher.establish(term)
         self.planner.establish()
+        self.assigner.parked.told()
         self.reaper.establish()
         self._survey_at, self._paused_until, self._awaited = 0.0, 0.0, None
         self.changed(term)
@@ -79,6 +82,9 @@ class Engine:
             return now + HOLD_SECONDS
         agenda = self.store.agenda()
         planned = self.planner.tick(term, agenda)
+        if agenda.upstream_ends:
+            planned = min(planned, self.linker.tick(term))
+            self.assigner.parked.told()
         if agenda.cancels:
             self.assigner.cancel(term)
         assigned = self.assigner.tick(term, self._workers, paused=view.paused)

@@ -9,6 +9,7 @@ from scheduler.store.dialects import json_of, maybe_time, time_of, uuid_of
 from scheduler.store.orders import ORDER_COLUMNS, ORDER_JOINS, order_of
 from scheduler.store.sessions import Closing, Row
 from scheduler.store.statements import Statement
+from scheduler.store.upstream_ends import UPSTREAM_ENDS
 
 NEVER = {"kind": "once", "at": "2000-01-01T00:00:00+00:00"}
 """Read where a definition runs by hand only (then it is not enabled either)."""
@@ -37,18 +38,20 @@ AGENDA = Statement(f"""
            EXISTS (SELECT 1 FROM scheduler_run_request AS q WHERE q.handled_at IS NULL),
            EXISTS (SELECT 1 FROM scheduler_job_run AS r WHERE {TO_CANCEL}),
            (SELECT min(d.next_fire_at) FROM scheduler_job_definition AS d
-            WHERE d.next_fire_at IS NOT NULL)
+            WHERE d.next_fire_at IS NOT NULL),
+           EXISTS ({UPSTREAM_ENDS})
 """)
 UNHANDLED = Statement("""
     SELECT q.id, q.definition_id, q.slot_key, q.scheduled_for, q.args::text
     FROM scheduler_run_request AS q WHERE q.handled_at IS NULL
     ORDER BY q.requested_at, q.id LIMIT %(limit)s
 """)
-_WAITING = """
+WAITING_ROWS = """
     SELECT r.id, r.definition_id, d.name, r.slot_key, r.attempt, r.due_at, r.scheduled_for,
            d.priority, d.queue, d.required_labels::text, d.executor, d.concurrency_policy,
            d.max_parallel, d.skip_late_after_seconds, r.cancel_requested_at IS NOT NULL,
-           d.quarantined_at IS NOT NULL, r.reason
+           d.quarantined_at IS NOT NULL, r.reason,
+           EXISTS (SELECT 1 FROM scheduler_dependency AS y WHERE y.definition_id = d.id)
     FROM scheduler_job_run AS r JOIN scheduler_job_definition AS d ON d.id = r.definition_id
     WHERE r.finished_at IS NULL AND r.due_at <= %(until)s AND r.state = 'PENDING'
 """
@@ -59,9 +62,10 @@ _IN_TURN = """
              r.due_at, r.id
     LIMIT %(limit)s
 """
-WAITING = Statement(f"{_WAITING} {_IN_TURN}")
+# What waits for an upstream is looked at when one has ended.
+WAITING = Statement(f"{WAITING_ROWS} AND r.reason <> 'WAIT_UPSTREAM' {_IN_TURN}")
 WAITING_FOR_A_PLACE = Statement(f"""
-    {_WAITING}
+    {WAITING_ROWS}
     AND d.concurrency_policy = 'allow' AND d.max_parallel IS NULL
     AND (substr(r.reason, 1, 5) <> 'WAIT_' OR r.reason = 'WAIT_CAPACITY')
     {_IN_TURN}
@@ -85,12 +89,13 @@ class LeaderReads(Closing):
     """The reading half of ``ports.LeaderStore``."""
 
     def agenda(self) -> Agenda:
-        retries, requests, cancels, fire_at = self._session.run(AGENDA)[0]
+        retries, requests, cancels, fire_at, ends = self._session.run(AGENDA)[0]
         return Agenda(
             retries=bool(retries),
             requests=bool(requests),
             cancels=bool(cancels),
             next_fire_at=maybe_time(fire_at),
+            upstream_ends=bool(ends),
         )
 
     def due_definitions(self, until: datetime, limit: int) -> list[DefinitionRow]:
@@ -113,7 +118,7 @@ class LeaderReads(Closing):
         self, until: datetime, limit: int, *, for_a_place_only: bool = False
     ) -> list[WaitingRow]:
         statement = WAITING_FOR_A_PLACE if for_a_place_only else WAITING
-        return [_waiting(row) for row in self._session.run(statement, until=until, limit=limit)]
+        return [waiting_row(row) for row in self._session.run(statement, until=until, limit=limit)]
 
     def active(self) -> list[ActiveRow]:
         return [_active(row) for row in self._session.run(ACTIVE)]
@@ -142,7 +147,7 @@ def _definition(row: Row) -> DefinitionRow:
     )
 
 
-def _waiting(row: Row) -> WaitingRow:
+def waiting_row(row: Row) -> WaitingRow:
     return WaitingRow(
         run_id=uuid_of(row[0]),
         definition_id=row[1],
@@ -161,6 +166,7 @@ def _waiting(row: Row) -> WaitingRow:
         cancel_requested=bool(row[14]),
         quarantined=bool(row[15]),
         reason=_reason(row[16]),
+        depends=bool(row[17]),
     )
 
 
