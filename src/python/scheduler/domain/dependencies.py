@@ -217,7 +217,7 @@ def held(run: WaitingRun, upstreams: Iterable[Upstream], now: datetime) -> Held 
 
 def _held_by(run: WaitingRun, upstream: Upstream, now: datetime) -> Held | None:
     link = upstream.link
-    found, decider = _outcome_for(run, upstream)
+    found, decider = judged(run, upstream)
     failed = found in (Outcome.FAILED, Outcome.NONE)
     if found is Outcome.SUCCEEDED or (failed and link.on_failure is OnFailure.RUN):
         return None
@@ -235,7 +235,8 @@ def _held_by(run: WaitingRun, upstream: Upstream, now: datetime) -> Held | None:
     return Held(reason, waited, link.upstream, run_id)
 
 
-def _outcome_for(run: WaitingRun, upstream: Upstream) -> tuple[Outcome, SlotRun | None]:
+def judged(run: WaitingRun, upstream: Upstream) -> tuple[Outcome, SlotRun | None]:
+    """The outcome of an upstream's slot for this run, and the run that decides it."""
     link = upstream.link
     found, decider = outcome(upstream.runs)
     slot = min((each.scheduled_for for each in upstream.runs), default=None)
