@@ -1,4 +1,4 @@
-"""May a run start that depends on runs of other definitions? And which runs follow an upstream's?
+"""May a run start that depends on runs of other definitions?
 
 The promise: a run that depends on others starts after each of them has succeeded for its slot, or
 the dependency's own policy has said what to do instead; and the answer depends on the rows alone,
@@ -40,14 +40,11 @@ chain is skipped to its end.
 for starts without asking; one that an event made asks its ``latest`` upstreams only, for the event
 is no slot of theirs.
 
-**A definition without a schedule** is triggered: when all its ``same_slot`` upstreams have an
-outcome for a root (SUCCEEDED, FAILED), it gets one run of that root, which then asks as above.
-``latest`` upstreams trigger only where there are no others. Backfills trigger nothing: a backfill
-that is to carry its dependents names them.
+**A definition without a schedule** gets its runs by ``domain.triggers``; they ask as above.
 """
 
 from bisect import bisect_right
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -55,7 +52,7 @@ from uuid import UUID
 
 from scheduler.domain.dependency_graph import Match, OnFailure
 from scheduler.domain.lineage import BY_EVENT, BY_HAND, backfilled_slot, root_of
-from scheduler.domain.runs import BACKFILL, WaitingRun
+from scheduler.domain.runs import WaitingRun
 from scheduler.domain.values import FINISHED_STATES, Reason, RunState
 
 
@@ -274,108 +271,3 @@ def _said(run: WaitingRun, link: Link, decider: SlotRun | None) -> str:
 
 def _instant(instant: datetime) -> str:
     return instant.strftime("%Y-%m-%dT%H:%M:%SZ")
-
-
-# ------------------------------------------------------------------------------------- triggers
-
-
-@dataclass(frozen=True, slots=True)
-class Ended:
-    """A run that ended and has no retry to come, of a definition that others depend on."""
-
-    run_id: UUID
-    definition_id: int
-    slot_key: str
-    scheduled_for: datetime
-
-
-@dataclass(frozen=True, slots=True)
-class Trigger:
-    """A run to be made: of this definition, following the upstreams' runs of this root."""
-
-    definition_id: int
-    root: str
-    scheduled_for: datetime
-
-
-def triggering(links: Iterable[Link]) -> list[Link]:
-    """Of one definition's links those that trigger it."""
-    known = list(links)
-    same = [link for link in known if link.match is Match.SAME_SLOT]
-    return same or known
-
-
-def carries_on(root: str) -> bool:
-    """Whether the end of a run of this root triggers those that depend on it."""
-    return not root.startswith(BACKFILL)
-
-
-def triggered(
-    ended: Iterable[Ended],
-    links: Iterable[Link],
-    runs: Mapping[tuple[int, str], Sequence[SlotRun]],
-) -> list[Trigger]:
-    """The runs that follow: one for each definition and root all of whose triggers are final.
-
-    ``links`` are all links of the definitions without a schedule that depend on what ended;
-    ``runs`` those of each (upstream, root) that ``asked_of`` names."""
-    needed_by = _by_dependent(links)
-    found: dict[tuple[int, str], Trigger] = {}
-    for end in ended:
-        root = root_of(end.slot_key)
-        for dependent in _followers(end, root, needed_by):
-            if _all_final(needed_by[dependent], end, root, runs):
-                slot = _slot_of(end, runs.get((end.definition_id, root), ()))
-                found.setdefault((dependent, root), Trigger(dependent, root, slot))
-    return list(found.values())
-
-
-def asked_of(ended: Iterable[Ended], links: Iterable[Link]) -> set[tuple[int, str]]:
-    """The (upstream, root) whose runs ``triggered`` is to be given."""
-    needed_by = _by_dependent(links)
-    return {
-        (link.upstream_id, root)
-        for end in ended
-        for root in (root_of(end.slot_key),)
-        for dependent in _followers(end, root, needed_by)
-        for link in needed_by[dependent]
-    }
-
-
-def _followers(end: Ended, root: str, needed_by: Mapping[int, Sequence[Link]]) -> list[int]:
-    """The definitions that the end of a run of this root may trigger."""
-    if not carries_on(root):
-        return []
-    return [
-        dependent
-        for dependent, needed in needed_by.items()
-        if any(link.upstream_id == end.definition_id for link in needed)
-    ]
-
-
-def _by_dependent(links: Iterable[Link]) -> dict[int, list[Link]]:
-    every: dict[int, list[Link]] = {}
-    for link in links:
-        every.setdefault(link.definition_id, []).append(link)
-    return {dependent: triggering(each) for dependent, each in every.items()}
-
-
-def _all_final(
-    needed: Iterable[Link],
-    end: Ended,
-    root: str,
-    runs: Mapping[tuple[int, str], Sequence[SlotRun]],
-) -> bool:
-    """Those of the same slot must be; a ``latest`` one needs to have ended just now."""
-    upstreams = {
-        link.upstream_id
-        for link in needed
-        if link.match is Match.SAME_SLOT or link.upstream_id == end.definition_id
-    }
-    final = (Outcome.SUCCEEDED, Outcome.FAILED)
-    return all(outcome(runs.get((upstream, root), ()))[0] in final for upstream in upstreams)
-
-
-def _slot_of(end: Ended, runs: Sequence[SlotRun]) -> datetime:
-    """The slot itself, also where what ended is a run made again later."""
-    return min((run.scheduled_for for run in runs), default=end.scheduled_for)

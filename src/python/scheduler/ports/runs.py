@@ -5,8 +5,9 @@ from datetime import datetime
 from typing import Protocol
 from uuid import UUID
 
-from scheduler.domain.dependencies import Ended, Link, SlotRun
+from scheduler.domain.dependencies import Link, SlotRun
 from scheduler.domain.lineage import KeyRange
+from scheduler.domain.triggers import Ended
 from scheduler.domain.values import (
     Claim,
     Fence,

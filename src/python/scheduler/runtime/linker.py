@@ -1,4 +1,4 @@
-"""Carries out the triggers of ``domain.dependencies``: what ended makes the runs that follow it.
+"""Carries out ``domain.triggers``: what ended makes the runs that follow it.
 
 The statement that ends a run leaves a note of it where others depend on its definition. The
 leader reads the notes, decides, and in one statement makes the runs and forgets the notes: a
@@ -11,8 +11,8 @@ from uuid import UUID
 
 import structlog
 
-from scheduler.domain.dependencies import Trigger, asked_of, triggered
 from scheduler.domain.lineage import triggered_key
+from scheduler.domain.triggers import Trigger, asked_of, triggered
 from scheduler.domain.values import RunState
 from scheduler.ports import Clock, LinkStore, NewRun
 from scheduler.runtime.config import RuntimeConfig

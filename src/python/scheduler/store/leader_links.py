@@ -4,9 +4,10 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from uuid import UUID
 
-from scheduler.domain.dependencies import Ended, Link, SlotRun
+from scheduler.domain.dependencies import Link, SlotRun
 from scheduler.domain.dependency_graph import Match, OnFailure
 from scheduler.domain.lineage import KeyRange
+from scheduler.domain.triggers import Ended
 from scheduler.domain.values import Fence, RunState
 from scheduler.ports import NewRun, WaitingRow
 from scheduler.store.dialects import maybe_time, time_of, uuid_of
