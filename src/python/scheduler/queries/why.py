@@ -21,7 +21,7 @@ from scheduler.domain.values import Reason, RunState
 from scheduler.models import JobRun, JobRunDetail, WorkerLease
 from scheduler.queries.why_facts import facts_of, plain, texts
 from scheduler.queries.why_situation import Standing, situation_of, standing
-from scheduler.queries.why_words import ABOUT_TO_BE_SKIPPED, ENDED, UNKNOWN, WORDS, say
+from scheduler.queries.why_words import ENDED, UNKNOWN, WILL_NOT_START, WORDS, say
 from scheduler.store.clock import rdb_now
 from scheduler.store.connections import database_from_settings
 from scheduler.store.inquiry import SqlInquiry
@@ -76,7 +76,7 @@ def answer(
     sentence = say(words, lang, texts(known | {"code": code}, lang))
     if detail and code not in _SAID_BY_FACTS:
         sentence = f"{sentence} ({detail})"
-    return Answer(code, sentence, plain(known), until)
+    return Answer(str(code), sentence, plain(known), until)
 
 
 _SAID_BY_FACTS = frozenset(
@@ -139,10 +139,10 @@ def _waiting(run: JobRun, reads: SqlInquiry, now: datetime, lang: str) -> Iterat
         if early and each.reason not in _LASTING:
             continue
         named.add(each.reason.value)
-        facts = facts_of(each.reason, found.situation) | {"since": run.definition.quarantined_at}
+        facts = facts_of(each.reason, found.situation, run.definition)
         until = found.upstream_until if each.reason is Reason.WAIT_UPSTREAM else None
         told = answer(each.reason, facts, lang, until=until, detail=each.detail)
-        yield _about_to_end(told, lang) if each.ends_it else told
+        yield _will_not_start(told, lang) if each.ends_it else told
     yield from _kept(run, named, lang)
     if not early and not named and found.awaited is None:
         yield answer("READY", {}, lang)
@@ -173,8 +173,8 @@ def _kept(run: JobRun, named: set[str], lang: str) -> Iterable[Answer]:
     return (answer(run.reason, {"worker": run.worker_id}, lang, detail=_detail(run)),)
 
 
-def _about_to_end(told: Answer, lang: str) -> Answer:
-    sentence = say(ABOUT_TO_BE_SKIPPED, lang, {"sentence": told.sentence})
+def _will_not_start(told: Answer, lang: str) -> Answer:
+    sentence = say(WILL_NOT_START, lang, {"sentence": told.sentence})
     return replace(told, sentence=sentence)
 
 

@@ -13,6 +13,7 @@ from scheduler.domain.inquiry import Situation
 from scheduler.domain.placement import why_not
 from scheduler.domain.runs import ActiveRun
 from scheduler.domain.values import Reason
+from scheduler.models import JobDefinition
 from scheduler.queries.why_words import NO_RUN, NOBODY, OF_SLOT, say
 
 SHOWN = 10
@@ -29,7 +30,7 @@ _OF_HOLDERS = {Reason.WAIT_MAX_PARALLEL, Reason.WAIT_REPLACE, Reason.CONCURRENCY
 _OF_UPSTREAMS = {Reason.WAIT_UPSTREAM, Reason.UPSTREAM_FAILED}
 
 
-def facts_of(reason: Reason, situation: Situation) -> dict[str, Any]:
+def facts_of(reason: Reason, situation: Situation, job: JobDefinition) -> dict[str, Any]:
     """What is to be known beside the reason of an obstacle."""
     run = situation.run
     if reason in _OF_WORKERS:
@@ -45,7 +46,7 @@ def facts_of(reason: Reason, situation: Situation) -> dict[str, Any]:
     if reason in _OF_UPSTREAMS:
         upstreams = situation.upstreams.get(run.run_id, ())
         return {"upstreams": [_upstream(situation, each) for each in upstreams[:SHOWN]]}
-    return {}
+    return {"since": job.quarantined_at} if reason is Reason.WAIT_QUARANTINED else {}
 
 
 def _workers(situation: Situation) -> list[dict[str, Any]]:

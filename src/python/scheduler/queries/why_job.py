@@ -144,7 +144,7 @@ def _of_places(job: JobDefinition, now: datetime, lang: str) -> Iterator[Answer]
     with inquiry() as reads:
         found = situation(reads, _thought_of(job, now), [], now)
     for each in obstacles(found):
-        facts = facts_of(each.reason, found) | {"since": job.quarantined_at}
+        facts = facts_of(each.reason, found, job)
         yield answer(each.reason, facts, lang, detail=each.detail)
 
 

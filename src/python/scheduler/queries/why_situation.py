@@ -56,7 +56,7 @@ def situation_of(reads: SqlInquiry, run_id: UUID, now: datetime) -> Found | None
         return None
     upstreams = upstreams_of(reads, [mine])
     waits = held(mine, upstreams.get(run_id, ()), now)
-    found = situation(reads, mine, reads.rivals(mine, RIVALS), now)
+    found = situation(reads, mine, reads.rivals(run_id, now, RIVALS), now)
     behind = replaying.awaited(found.workers, reads.cluster().timeline)
     return Found(
         replace(found, upstreams=upstreams), behind or None, waits.until if waits else None

@@ -196,9 +196,7 @@ _OTHERWISE = {
 WORDS: Mapping[str, Words] = _WAITING | _SKIPPED | _ENDED | _OTHERWISE
 
 UNKNOWN = Words("The reason kept for it is {code}.", "記録されている理由: {code}。")
-ABOUT_TO_BE_SKIPPED = Words(
-    "It is about to be skipped. {sentence}", "まもなく見送られます。{sentence}"
-)
+WILL_NOT_START = Words("It will not start. {sentence}", "開始されません。{sentence}")
 ENDED = Words("{state}: {sentence}", "{state}: {sentence}")
 NOBODY = Words("none is live", "稼働中のワーカーなし")
 NO_RUN = Words("no run of slot {slot}", "スロット {slot} の実行なし")

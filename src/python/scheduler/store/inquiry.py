@@ -1,5 +1,6 @@
 """The leader's own reads for somebody who asks why a run waits: the same rows, nothing written."""
 
+from datetime import datetime
 from uuid import UUID
 
 from scheduler.domain.values import ClusterView, WorkerView
@@ -35,9 +36,9 @@ class SqlInquiry(LeaderReads, LinkStatements):
         rows = self._session.run(ONE, until=LAST, id=run_id)
         return waiting_row(rows[0]) if rows else None
 
-    def rivals(self, mine: WaitingRow, limit: int) -> list[WaitingRow]:
-        """Others that may be given the place this run waits for: due when it is, or before."""
-        rows = self._session.run(RIVALS, until=mine.due_at, id=mine.run_id, limit=limit)
+    def rivals(self, mine: UUID, until: datetime, limit: int) -> list[WaitingRow]:
+        """Others, due by ``until``, that may be given the place this run waits for."""
+        rows = self._session.run(RIVALS, until=until, id=mine, limit=limit)
         return [waiting_row(row) for row in rows]
 
     def live(self) -> list[WorkerView]:
