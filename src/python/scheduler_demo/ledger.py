@@ -57,6 +57,17 @@ class Run:
 
 
 @dataclass(frozen=True, slots=True)
+class Dependency:
+    """A definition that runs after another. ``since``: it was made then; ``plain``: it is on the
+    same slot, whose failure skips."""
+
+    definition_id: int
+    upstream_id: int
+    since: datetime
+    plain: bool
+
+
+@dataclass(frozen=True, slots=True)
 class Leadership:
     """The cluster row. ``released``: the term was given up on purpose."""
 
@@ -126,6 +137,14 @@ class Ledger:
             )
             for row in rows
         ]
+
+    def dependencies(self) -> list[Dependency]:
+        """What depends on what."""
+        rows = self._rows(
+            "SELECT definition_id, upstream_id, created_at,"
+            " match = 'same_slot' AND on_failure = 'skip' FROM scheduler_dependency ORDER BY id"
+        )
+        return [Dependency(row[0], row[1], _known(_instant(row[2])), bool(row[3])) for row in rows]
 
     def runs(self) -> list[Run]:
         """All runs, in order of their slots."""

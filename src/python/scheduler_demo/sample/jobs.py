@@ -20,7 +20,8 @@ def pulse_jobs() -> list[dict[str, Any]]:
 
 def sample_jobs() -> list[dict[str, Any]]:
     """All samples, the pulse among them."""
-    return [*pulse_jobs(), *_steady_jobs(), *_troubled_jobs(), *_calendar_jobs()]
+    jobs = [*pulse_jobs(), *_steady_jobs(), *_troubled_jobs(), *_calendar_jobs()]
+    return [*jobs, *_dependent_jobs()]
 
 
 def burst_jobs(count: int) -> list[dict[str, Any]]:
@@ -121,10 +122,31 @@ def _calendar_jobs() -> list[dict[str, Any]]:
     ]
 
 
+def _dependent_jobs() -> list[dict[str, Any]]:
+    """``after``: the jobs whose runs of the same slot must have succeeded."""
+    return [
+        _job(
+            "after-failing",
+            "sample_healthy",
+            None,
+            after=["failing"],
+            description="Runs when the slot of 'failing' has succeeded, at its third attempt.",
+        ),
+        _job("and-then", "sample_healthy", None, after=["after-failing"]),
+        _job(
+            "集計の確認",
+            "sample_japanese",
+            _cron("*/20 * * * * *"),
+            after=["日本語の集計"],
+            description="Has a schedule of its own, and waits for the other's run of the slot.",
+        ),
+    ]
+
+
 def _cron(expression: str) -> dict[str, Any]:
     return {"kind": "cron", "expression": expression}
 
 
-def _job(name: str, command: str, schedule: dict[str, Any], **fields: Any) -> dict[str, Any]:
+def _job(name: str, command: str, schedule: dict[str, Any] | None, **fields: Any) -> dict[str, Any]:
     basics = {"name": name, "command_name": command, "schedule": schedule, "timezone": TOKYO}
     return {**basics, "provenance": "scheduler_demo.sample", **fields}
