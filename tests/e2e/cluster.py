@@ -254,9 +254,16 @@ class Cluster(DemoCluster):
     def _settled(self, until: datetime) -> bool:
         definitions, runs = self.ledger.definitions(), self.ledger.runs()
         window = [run for run in runs if self.began < run.scheduled_for <= until]
-        if any(run.state in OPEN_STATES or run.retry_pending for run in window):
+        if any(_is_to_end(run) for run in window):
             return False
         return not unfollowed(definitions, runs, self.ledger.dependencies(), self.began, until)
+
+
+def _is_to_end(run: Run) -> bool:
+    """What waits for an upstream ends when that does, which may be never."""
+    if run.state == "PENDING" and run.reason == "WAIT_UPSTREAM":
+        return False
+    return run.state in OPEN_STATES or run.retry_pending
 
 
 def job(

@@ -14,7 +14,7 @@ from scheduler.domain.placement import why_not
 from scheduler.domain.runs import ActiveRun
 from scheduler.domain.values import Reason
 from scheduler.models import JobDefinition
-from scheduler.queries.why_words import NO_RUN, NOBODY, OF_SLOT, say
+from scheduler.queries.why_words import NO_RUN, NOBODY, OF_SLOT, TO_BE_TRIED_AGAIN, say
 
 SHOWN = 10
 """Of workers, runs and upstreams so many are listed."""
@@ -125,7 +125,10 @@ def _upstream_text(upstream: Mapping[str, Any], lang: str) -> str:
     job, slot = upstream["job"], moment(datetime.fromisoformat(upstream["slot"]))
     words = NO_RUN if upstream["run_id"] is None else OF_SLOT
     run = f" ({upstream['run_id']})" if upstream["run_id"] else ""
-    return f"{job}: {say(words, lang, {'slot': slot, 'state': upstream['state']})}{run}"
+    state = upstream["state"]
+    if upstream["retry_due"]:
+        state = say(TO_BE_TRIED_AGAIN, lang, {"state": state})
+    return f"{job}: {say(words, lang, {'slot': slot, 'state': state})}{run}"
 
 
 def moment(instant: datetime) -> str:

@@ -77,12 +77,10 @@ _SKIPPED = {
         "The job's calendar leaves this day out.", "ジョブのカレンダーでこの日は対象外です。"
     ),
     "CONCURRENCY_FORBID": Words(
-        "Another run of the job was open, and the job forbids a second one: {runs}.",
-        "ジョブの別の実行が終わっておらず、同時実行が禁止されています: {runs}。",
+        "Another run of the job was open, and the job forbids a second one.",
+        "ジョブの別の実行が終わっておらず、同時実行が禁止されています。",
     ),
-    "UPSTREAM_FAILED": Words(
-        "An upstream did not succeed: {upstreams}.", "上流が成功しませんでした: {upstreams}。"
-    ),
+    "UPSTREAM_FAILED": Words("An upstream did not succeed.", "上流が成功しませんでした。"),
     "RETRY_BUDGET": Words(
         "The job had used up its retries; no other attempt was made.",
         "ジョブの再試行回数を使い切ったため、再試行は行われませんでした。",
@@ -200,6 +198,7 @@ WILL_NOT_START = Words("It will not start. {sentence}", "開始されません�
 ENDED = Words("{state}: {sentence}", "{state}: {sentence}")
 NOBODY = Words("none is live", "稼働中のワーカーなし")
 NO_RUN = Words("no run of slot {slot}", "スロット {slot} の実行なし")
+TO_BE_TRIED_AGAIN = Words("{state}, to be tried again", "{state}（再試行待ち）")
 OF_SLOT = Words("slot {slot} is {state}", "スロット {slot} は {state}")
 
 
