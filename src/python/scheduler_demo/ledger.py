@@ -23,7 +23,7 @@ OPEN_STATES = frozenset({"PENDING", "ASSIGNED", "RUNNING"})
 class Definition:
     """A definition's timetable. ``since``: the schedule makes no slot at or before it;
     ``prompt``: nothing but the scheduler stands between a due slot and its start (a warm fork,
-    no other run to wait for)."""
+    no other run or job to wait for)."""
 
     id: int
     name: str
@@ -121,6 +121,7 @@ class Ledger:
         rows = self._rows(
             "SELECT id, name, schedule, timezone, enabled, schedule_since, starts_at, ends_at,"
             " isolation = 'fork' AND concurrency_policy = 'allow' AND max_parallel IS NULL"
+            " AND id NOT IN (SELECT definition_id FROM scheduler_dependency)"
             " FROM scheduler_job_definition WHERE deleted_at IS NULL ORDER BY id"
         )
         return [

@@ -1,6 +1,7 @@
 """What the pages on dependencies and on why show is run as it stands there."""
 
 import re
+from collections.abc import Iterator
 from dataclasses import replace
 from datetime import timedelta
 from io import StringIO
@@ -32,13 +33,14 @@ def blocks(page: str, kind: str) -> list[str]:
 
 
 @pytest.fixture
-def world(django_sqlite) -> World:
+def world(django_sqlite) -> Iterator[World]:
     """Led by w-1; w-2 takes runs of the queue default."""
     world = World(database_from_url(django_sqlite.dsn, worker_id="w-1"))
     world.worker("w-1")
     world.worker("w-2", capabilities=("executor:management_command",))
     world.elect("w-1")
-    return world
+    yield world
+    world.close()
 
 
 @pytest.mark.django_db

@@ -8,13 +8,16 @@ from uuid import UUID, uuid4
 import pytest
 
 from scheduler import requests
+from scheduler.domain.assignment import worker_slots
 from scheduler.domain.errors import RunNotFound
-from scheduler.domain.values import Reason, RunState
+from scheduler.domain.placement import why_not
+from scheduler.domain.values import DesiredMode, Reason, RunState
 from scheduler.models import JobDefinition, JobRun, WorkerLease
 from scheduler.queries.why import Answer, why_run
-from scheduler.queries.why_words import WORDS
+from scheduler.queries.why_words import NOTES, WORDS
 from tests.contract.store.chains import slot_key_of
 from tests.contract.store.world import T0, World, new_run, result
+from tests.unit.domain.builders import worker_view
 
 NOW = T0 + timedelta(seconds=60)
 
@@ -66,6 +69,14 @@ def test_both_languages_tell_the_same_facts(code):
     words = WORDS[code]
     en, ja = ({name for _, name, _, _ in Formatter().parse(text)} for text in (words.en, words.ja))
     assert en == ja
+
+
+@pytest.mark.parametrize("desired", ["draining", "detached"])
+def test_what_is_said_of_a_worker_has_its_words(desired):
+    views = [worker_view("w-1", desired=DesiredMode(desired)), worker_view("w-2", suspect=True)]
+    views += [worker_view("w-3"), worker_view("w-leader")]
+    notes = why_not(worker_slots(views, [], "w-leader")).values()
+    assert {note for note in notes if note} <= NOTES.keys()
 
 
 # ------------------------------------------------------------------------------ runs that wait
@@ -200,7 +211,7 @@ CASES: list[tuple[str, Make, str]] = [
     ("WAIT_PAUSED", paused, "paused"),
     ("WAIT_QUARANTINED", quarantined, "since 2026-11-23"),
     ("WAIT_MAX_PARALLEL", at_its_limit, "as it allows (1)"),
-    ("CONCURRENCY_FORBID", forbidden, "RUNNING, w-2"),
+    ("CONCURRENCY_FORBID", forbidden, "(RUNNING) was still going on"),
     ("WAIT_REPLACE", replacing, "RUNNING, w-2"),
     ("REPLACED", replaced, "will not start"),
     ("WAIT_NO_WORKER", without_worker, "w-2 (0/10, is draining)"),
@@ -210,7 +221,7 @@ CASES: list[tuple[str, Make, str]] = [
     ("WAIT_CAPACITY", full, "w-2 (10/10)"),
     ("SKIP_LATE", late, "will not start"),
     ("WAIT_UPSTREAM", behind_an_upstream, "up: slot"),
-    ("UPSTREAM_FAILED", after_a_failed_upstream, "is FAILED"),
+    ("UPSTREAM_FAILED", after_a_failed_upstream, "FAILED (run "),
     ("CANCEL_REQUESTED", to_be_canceled, "requested at"),
     ("NOT_DUE", not_due, "2026-11-23"),
     ("RETRY_BACKOFF", with_a_retry_to_come, "Attempt 2"),

@@ -14,7 +14,7 @@ from scheduler.domain.placement import why_not
 from scheduler.domain.runs import ActiveRun
 from scheduler.domain.values import Reason
 from scheduler.models import JobDefinition
-from scheduler.queries.why_words import NO_RUN, NOBODY, OF_SLOT, TO_BE_TRIED_AGAIN, say
+from scheduler.queries.why_words import NO_RUN, NOBODY, NOTES, OF_SLOT, TO_BE_TRIED_AGAIN, say
 
 SHOWN = 10
 """Of workers, runs and upstreams so many are listed."""
@@ -104,7 +104,7 @@ def _text(name: str, value: Any, lang: str) -> str:
     if isinstance(value, Mapping):
         return ", ".join(f"{key}={each}" for key, each in value.items()) or "-"
     if name == "workers":
-        return ", ".join(map(_worker_text, value)) or say(NOBODY, lang, {})
+        return ", ".join(_worker_text(each, lang) for each in value) or say(NOBODY, lang, {})
     if name == "upstreams":
         return "; ".join(_upstream_text(each, lang) for each in value) or "-"
     if name == "runs":
@@ -116,9 +116,11 @@ def _text(name: str, value: Any, lang: str) -> str:
     return str(value)
 
 
-def _worker_text(worker: Mapping[str, Any]) -> str:
+def _worker_text(worker: Mapping[str, Any], lang: str) -> str:
+    note = worker["note"]
+    told = say(NOTES[note], lang, {}) if note in NOTES else note
     load = f"{worker['open_runs']}/{worker['capacity']}"
-    return f"{worker['worker_id']} ({load}{', ' if worker['note'] else ''}{worker['note']})"
+    return f"{worker['worker_id']} ({', '.join(filter(None, (load, told)))})"
 
 
 def _upstream_text(upstream: Mapping[str, Any], lang: str) -> str:

@@ -201,6 +201,16 @@ NO_RUN = Words("no run of slot {slot}", "スロット {slot} の実行なし")
 TO_BE_TRIED_AGAIN = Words("{state}, to be tried again", "{state}（再試行待ち）")
 OF_SLOT = Words("slot {slot} is {state}", "スロット {slot} は {state}")
 
+NOTES: Mapping[str, Words] = {
+    "leads and takes runs only while it is alone": Words(
+        "leads and takes runs only while it is alone", "リーダー: 単独のときだけ実行を受け付ける"
+    ),
+    "is draining": Words("is draining", "ドレイン中"),
+    "is detached": Words("is detached", "切り離し中"),
+    "is suspect": Words("is suspect", "応答確認中"),
+}
+"""What ``domain.placement`` says of a worker that takes no runs."""
+
 
 class _Known(dict[str, object]):
     """A fact that is not known is a dash."""
