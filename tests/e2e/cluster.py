@@ -13,6 +13,7 @@ from typing import Any
 import psutil
 
 from scheduler_demo.audit import Findings, audit
+from scheduler_demo.chains import unfollowed
 from scheduler_demo.cluster import DATABASE, DemoCluster
 from scheduler_demo.evidence import Mark
 from scheduler_demo.layout import Layout
@@ -236,7 +237,14 @@ class Cluster(DemoCluster):
         self.wait_until(lambda: self._settled(until), "an end of all runs", settle_seconds)
         marks = self.evidence()
         ledger = self.ledger
-        return audit(ledger.definitions(), ledger.runs(), marks, since=self.began, until=until)
+        return audit(
+            ledger.definitions(),
+            ledger.runs(),
+            marks,
+            since=self.began,
+            until=until,
+            dependencies=ledger.dependencies(),
+        )
 
     def assert_all_slots_ran_once(self) -> Findings:
         """The audit is clean, and there was something to audit."""
@@ -247,8 +255,18 @@ class Cluster(DemoCluster):
         return findings
 
     def _settled(self, until: datetime) -> bool:
-        window = [run for run in self.ledger.runs() if self.began < run.scheduled_for <= until]
-        return not any(run.state in OPEN_STATES or run.retry_pending for run in window)
+        definitions, runs = self.ledger.definitions(), self.ledger.runs()
+        window = [run for run in runs if self.began < run.scheduled_for <= until]
+        if any(_is_to_end(run) for run in window):
+            return False
+        return not unfollowed(definitions, runs, self.ledger.dependencies(), self.began, until)
+
+
+def _is_to_end(run: Run) -> bool:
+    """What waits for an upstream ends when that does, which may be never."""
+    if run.state == "PENDING" and run.reason == "WAIT_UPSTREAM":
+        return False
+    return run.state in OPEN_STATES or run.retry_pending
 
 
 def job(

@@ -6,19 +6,28 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from scheduler_demo import timetable
+from scheduler_demo.chains import audit_chains
 from scheduler_demo.evidence import Mark
-from scheduler_demo.ledger import OPEN_STATES, Definition, Run
+from scheduler_demo.ledger import OPEN_STATES, Definition, Dependency, Run
 
 QUEUEING = frozenset(
-    {"WAIT_CAPACITY", "WAIT_MAX_PARALLEL", "WAIT_REPLACE", "WAIT_PAUSED", "WAIT_QUARANTINED"}
+    {
+        "WAIT_CAPACITY",
+        "WAIT_MAX_PARALLEL",
+        "WAIT_REPLACE",
+        "WAIT_PAUSED",
+        "WAIT_QUARANTINED",
+        "WAIT_UPSTREAM",
+    }
 )
 """Reasons of a waiting run that has its turn to come: its slot is covered, though late."""
 
 
 @dataclass(frozen=True, slots=True)
 class Findings:
-    """``lost`` and ``doubled`` hold one sentence each; ``due`` and ``covered`` count slots, and
-    ``queueing`` those of the covered whose run still waits for its turn.
+    """``lost`` and ``doubled`` hold one sentence each; ``due`` and ``covered`` count slots (those
+    that follow others too, ``chains``), and ``queueing`` those of the covered whose run still
+    waits for its turn.
 
     ``lateness_seconds`` maps the scheduled instant and run id of each first attempt that started
     in the window to the time from due to the job's first line."""
@@ -55,6 +64,7 @@ def audit(
     *,
     since: datetime,
     until: datetime,
+    dependencies: Sequence[Dependency] = (),
 ) -> Findings:
     """Compare what was due with ``since < slot <= until`` with what the rows say and what the
     jobs' evidence says. Call it when the runs of the window had time to end: a row that is still
@@ -65,6 +75,11 @@ def audit(
         by_definition[run.definition_id].append(run)
     for definition in definitions:
         _audit_definition(definition, by_definition[definition.id], since, until, found)
+    chained = audit_chains(definitions, runs, dependencies, since, until)
+    found.due += chained.due
+    found.covered += chained.covered
+    found.lost += chained.lost
+    found.doubled += chained.doubled
     found.doubled += _doubled_by_evidence(runs, marks)
     in_window = [run for run in runs if since < run.scheduled_for <= until]
     found.lost += _lost_by_evidence(in_window, marks)

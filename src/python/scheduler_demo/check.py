@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from scheduler_demo.audit import Findings, audit
+from scheduler_demo.chains import unfollowed
 from scheduler_demo.cluster import DemoCluster
 from scheduler_demo.evidence import Mark
 from scheduler_demo.ledger import OPEN_STATES, Run
@@ -134,10 +135,11 @@ class Check:
             time.sleep(0.5)
 
     def _unsettled(self, since: datetime, until: datetime) -> bool:
-        return any(
-            run.state in OPEN_STATES or run.retry_pending
-            for run in self._cluster.ledger.runs()
-            if since < run.scheduled_for <= until
+        ledger = self._cluster.ledger
+        runs = ledger.runs()
+        window = [run for run in runs if since < run.scheduled_for <= until]
+        return any(run.state in OPEN_STATES or run.retry_pending for run in window) or unfollowed(
+            ledger.definitions(), runs, ledger.dependencies(), since, until
         )
 
     def _report(self, since: datetime, ready: datetime, until: datetime) -> Report:
@@ -146,7 +148,8 @@ class Check:
         # Evidence before rows: a job that begins in between must find its row.
         marks = self._cluster.evidence()
         runs = ledger.runs()
-        findings = audit(definitions, runs, marks, since=since, until=until)
+        followed = ledger.dependencies()
+        findings = audit(definitions, runs, marks, since=since, until=until, dependencies=followed)
         burst_ids = {d.id for d in definitions if d.name.startswith(BURST_PREFIX)}
         left_out = burst_ids | {d.id for d in definitions if not d.prompt}
         steady = self._steady_lateness(findings, runs, left_out, ready)

@@ -25,7 +25,7 @@ OPEN_STATES = frozenset({"PENDING", "ASSIGNED", "RUNNING"})
 class Definition:
     """A definition's timetable. ``since``: the schedule makes no slot at or before it;
     ``prompt``: nothing but the scheduler stands between a due slot and its start (a warm fork,
-    no other run to wait for); ``days`` are those of its calendar, None without one."""
+    no other run or job to wait for); ``days`` are those of its calendar, None without one."""
 
     id: int
     name: str
@@ -57,6 +57,17 @@ class Run:
     started_at: datetime | None
     finished_at: datetime | None
     retry_pending: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Dependency:
+    """A definition that runs after another. ``since``: it was made then; ``plain``: it is on the
+    same slot, whose failure skips."""
+
+    definition_id: int
+    upstream_id: int
+    since: datetime
+    plain: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,7 +124,9 @@ class Ledger:
         rows = self._rows(
             "SELECT d.id, d.name, d.schedule, d.timezone, d.enabled, d.schedule_since, d.starts_at,"
             " d.ends_at, d.isolation = 'fork' AND d.concurrency_policy = 'allow'"
-            " AND d.max_parallel IS NULL, d.calendar_rule, c.weekly_days_off, c.holidays, c.days"
+            " AND d.max_parallel IS NULL"
+            " AND d.id NOT IN (SELECT definition_id FROM scheduler_dependency),"
+            " d.calendar_rule, c.weekly_days_off, c.holidays, c.days"
             " FROM scheduler_job_definition AS d"
             " LEFT JOIN scheduler_calendar AS c ON c.name = d.calendar"
             " WHERE d.deleted_at IS NULL ORDER BY d.id"
@@ -135,6 +148,14 @@ class Ledger:
             )
             for row in rows
         ]
+
+    def dependencies(self) -> list[Dependency]:
+        """What depends on what."""
+        rows = self._rows(
+            "SELECT definition_id, upstream_id, created_at,"
+            " match = 'same_slot' AND on_failure = 'skip' FROM scheduler_dependency ORDER BY id"
+        )
+        return [Dependency(row[0], row[1], _known(_instant(row[2])), bool(row[3])) for row in rows]
 
     def runs(self) -> list[Run]:
         """All runs, in order of their slots."""

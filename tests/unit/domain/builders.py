@@ -98,6 +98,7 @@ class Waiting:
     cancel_requested: bool = False
     quarantined: bool = False
     reason: Reason | None = None
+    depends: bool = False
 
 
 @dataclass(frozen=True)

@@ -60,6 +60,7 @@ class Recorder:
             self,  # type: ignore[arg-type]
             self,  # type: ignore[arg-type]
             parts.planner,
+            parts.other,
             assigner,
             parts.reaper,
             parts.pinger,

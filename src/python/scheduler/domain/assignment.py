@@ -12,22 +12,24 @@ A run is, in this order of questions:
    policy must be decided at its due instant;
 2. **skipped** with SKIP_LATE: an on-time run that no worker took within
    ``skip_late_after_seconds`` of its due instant (catch-ups and retries are never too late);
-3. **waiting** with WAIT_PAUSED or WAIT_QUARANTINED: a person said so;
-4. **replaced** by a newer waiting run, held, or skipped by its concurrency policy;
-5. **waiting** with the first of WAIT_NO_WORKER, WAIT_NO_QUEUE, WAIT_NO_LABEL,
+3. **waiting** with WAIT_UPSTREAM, or **skipped**, by the upstreams that it depends on;
+4. **waiting** with WAIT_PAUSED or WAIT_QUARANTINED: a person said so;
+5. **replaced** by a newer waiting run, held, or skipped by its concurrency policy;
+6. **waiting** with the first of WAIT_NO_WORKER, WAIT_NO_QUEUE, WAIT_NO_LABEL,
    WAIT_NO_CAPABILITY, WAIT_CAPACITY that leaves no worker over: the most specific truth;
-6. **assigned**.
+7. **assigned**.
 
 The cost is the number of runs times the logarithm of the number of workers, for each kind of
 requirement met the first time also the number of workers.
 """
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from uuid import UUID
 
 from scheduler.domain.concurrency import Holders, Outcome, Verdict, may_start_ahead, superseded
+from scheduler.domain.dependencies import Held, Upstream, held
 from scheduler.domain.placement import Pool, WorkerSlot
 from scheduler.domain.runs import ActiveRun, WaitingRun, is_catch_up, too_late_after
 from scheduler.domain.values import DesiredMode, LeaseState, Reason, WorkerView
@@ -52,6 +54,8 @@ class Assignments:
     skipped: list[tuple[UUID, Reason, str]] = field(default_factory=list)
     replace: list[UUID] = field(default_factory=list)
     """Runs, active or waiting, to be asked to cancel with Reason.REPLACED; each once."""
+    upstream_until: datetime | None = None
+    """The earliest instant at which a run has waited for its upstreams as long as it may."""
 
 
 def worker_slots(
@@ -110,13 +114,14 @@ def assign(
     policies: AssignmentPolicies,
     *,
     ahead: Sequence[WorkerSlot] | None = None,
+    upstreams: Mapping[UUID, Sequence[Upstream]] | None = None,
 ) -> Assignments:
     """Decide about every run of ``runs`` (PENDING, due by now or soon). ``now`` is cluster time.
 
     The load of ``workers`` is what takes a place now; that of ``ahead``, the same workers, counts
     the runs handed to them before they are due too (None: there are none). Runs due later go to
     the least loaded of those, up to as many again as it has places: a place taken in advance is
-    taken from nobody who is due now.
+    taken from nobody who is due now. ``upstreams`` are those that runs have to ask, by run id.
     """
     answer = Assignments()
     holders, pool = Holders(active), Pool(workers)
@@ -124,8 +129,11 @@ def assign(
     candidates = [run for run in runs if _is_decidable(run, now)]
     startable = []
     for run in sorted(candidates, key=_order):
+        held_up = held(run, (upstreams or {}).get(run.run_id, ()), now)
         if _is_too_late(run, now, policies):
-            answer.skipped.append((run.run_id, Reason.SKIP_LATE, _lateness(run, now)))
+            answer.skipped.append((run.run_id, Reason.SKIP_LATE, _lateness(run, now, held_up)))
+        elif held_up is not None:
+            _hold_up(run, held_up, answer)
         elif (stop := _stopped_by_a_person(run, policies)) is not None:
             answer.waiting.append((run.run_id, *stop))
         else:
@@ -159,6 +167,12 @@ def _hold(run: WaitingRun, verdict: Verdict, answer: Assignments) -> None:
     answer.replace.extend(verdict.replace)
 
 
+def _hold_up(run: WaitingRun, by: Held, answer: Assignments) -> None:
+    (answer.waiting if by.waits else answer.skipped).append((run.run_id, by.reason, by.detail))
+    if by.until is not None and (answer.upstream_until or by.until) >= by.until:
+        answer.upstream_until = by.until
+
+
 def _is_decidable(run: WaitingRun, now: datetime) -> bool:
     return not run.cancel_requested and (run.due_at <= now or may_start_ahead(run))
 
@@ -172,8 +186,11 @@ def _is_too_late(run: WaitingRun, now: datetime, policies: AssignmentPolicies) -
     return limit is not None and now > limit
 
 
-def _lateness(run: WaitingRun, now: datetime) -> str:
-    return f"no worker took it within {(now - run.due_at).total_seconds():.0f} s of its due time"
+def _lateness(run: WaitingRun, now: datetime, held_up: Held | None) -> str:
+    late = f"{(now - run.due_at).total_seconds():.0f} s"
+    if held_up is not None:
+        return f"{late} after its due time it still waited: {held_up.detail}"
+    return f"no worker took it within {late} of its due time"
 
 
 def _stopped_by_a_person(

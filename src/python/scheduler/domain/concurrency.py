@@ -99,7 +99,7 @@ def parallel_limit(run: WaitingRun) -> int | None:
 
 def may_start_ahead(run: WaitingRun) -> bool:
     """Whether a run may be handed out before its due instant: only where nothing can hold it."""
-    return parallel_limit(run) is None
+    return parallel_limit(run) is None and not run.depends
 
 
 def superseded(runs: Iterable[WaitingRun]) -> dict[UUID, UUID]:

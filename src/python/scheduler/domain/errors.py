@@ -39,6 +39,42 @@ class InvalidArgs(SchedulerError):
         super().__init__(f"Arguments of job {job!r}: {problem}; allowed: {allowed}.")
 
 
+class InvalidDependency(SchedulerError):
+    """A dependency of a job cannot be understood. ``field`` is the spec's own name."""
+
+    code = "INVALID_DEPENDENCY"
+
+    def __init__(self, job: str, field: str, value: object, allowed: str) -> None:
+        self.job, self.field, self.value, self.allowed = job, field, value, allowed
+        shown = "missing" if value is None else _shown(value)
+        super().__init__(f"Dependency of job {job!r}: {field} is {shown}; allowed: {allowed}.")
+
+
+class DependencyCycle(SchedulerError):
+    """A job would wait for itself. ``cycle`` names the jobs in the order of their runs."""
+
+    code = "DEPENDENCY_CYCLE"
+
+    def __init__(self, cycle: Iterable[str]) -> None:
+        self.cycle = tuple(cycle)
+        way = " -> ".join(self.cycle)
+        super().__init__(f"Job {self.cycle[0]!r} would wait for itself: {way}; leave one out.")
+
+
+class UpstreamInUse(SchedulerError):
+    """A job that others depend on cannot be deleted. ``dependents`` are their names."""
+
+    code = "UPSTREAM_IN_USE"
+
+    def __init__(self, job: str, dependents: Iterable[str]) -> None:
+        self.job, self.dependents = job, tuple(dependents)
+        named = ", ".join(repr(name) for name in self.dependents)
+        super().__init__(
+            f"Job {job!r} cannot be deleted: it is upstream of {named}; "
+            "take it out of their dependencies first."
+        )
+
+
 class InvalidSetting(SchedulerError):
     """A setting has a value outside its bounds. Pass ``value=None`` for a secret."""
 

@@ -43,8 +43,7 @@ class Pool:
         self._workers = workers
         self._load = {worker.worker_id: worker.open_runs for worker in workers}
         self._capacity = {worker.worker_id: worker.capacity for worker in workers}
-        alone = not any(not w.is_leader and not w.unavailable for w in workers)
-        self._why_not = {w.worker_id: _why_not(w, alone) for w in workers}
+        self._why_not = why_not(workers)
         self._groups: dict[Requirement, list[HeapEntry] | Refusal] = {}
 
     def place(self, run: WaitingRun) -> str | Refusal:
@@ -127,6 +126,12 @@ class Pool:
         total = sum(worker.capacity for worker in able)
         who = f"worker {able[0].worker_id} is" if len(able) == 1 else f"all {len(able)} workers are"
         return Reason.WAIT_CAPACITY, f"{who} full: {total} places taken"
+
+
+def why_not(workers: Sequence[WorkerSlot]) -> dict[str, str]:
+    """Why each worker takes no runs, by its id; "": it takes them."""
+    alone = not any(not w.is_leader and not w.unavailable for w in workers)
+    return {w.worker_id: _why_not(w, alone) for w in workers}
 
 
 def _why_not(worker: WorkerSlot, alone: bool) -> str:

@@ -292,15 +292,18 @@ def _closed_rows(
     limits: PlanLimits,
 ) -> Iterator[PlannedSlot]:
     """SKIPPED rows for slots on days off; where they are many, one for each stretch without a slot
-    that may run, and none that spans an edit."""
+    that may run or has its own row, and none that spans an edit."""
     if len(closed) <= limits.missed_rows:
         yield from (_closed_row(definition, [slot]) for slot in closed)
         return
-    ends = [past.until for past in definition.superseded]
+    ends, kept = [past.until for past in definition.superseded], sorted(definition.kept)
     known = set(closed)
-    for (is_closed, _number), own in groupby(
-        among, key=lambda slot: (slot in known, bisect_left(ends, slot))
-    ):
+
+    def stretch(slot: datetime) -> tuple[bool, int, int, bool]:
+        place = bisect_left(kept, slot)
+        return slot in known, bisect_left(ends, slot), place, slot in definition.kept
+
+    for (is_closed, *_place), own in groupby(among, key=stretch):
         if is_closed:
             yield _closed_row(definition, list(own))
 
@@ -335,7 +338,7 @@ def _shared_rows(
         fresh = [slot for slot in own if slot not in definition.kept]
         if fresh:
             yield _skipped_row(definition, fresh, now)
-    yield from (_on_time_row(slot) for slot in slots if slot in definition.kept)
+    yield from (_on_time_row(definition, slot) for slot in slots if slot in definition.kept)
 
 
 def _skipped_row(

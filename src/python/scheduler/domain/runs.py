@@ -52,6 +52,9 @@ class WaitingRun(Protocol):
     def cancel_requested(self) -> bool: ...
     @property
     def quarantined(self) -> bool: ...
+    @property
+    def depends(self) -> bool:
+        """Whether its definition depends on others (``domain.dependencies``)."""
 
 
 class ActiveRun(Protocol):
@@ -84,8 +87,10 @@ def is_catch_up(run: WaitingRun) -> bool:
 
 
 def too_late_after(run: WaitingRun, default_seconds: float) -> datetime | None:
-    """The instant after which this run is skipped as SKIP_LATE; None when it never is."""
-    if not is_on_time(run):
-        return None
+    """The instant after which this run is skipped as SKIP_LATE; None when it never is.
+
+    One that depends on others may start as late as they end: the default says nothing of it."""
     own = run.skip_late_after_seconds
+    if not is_on_time(run) or (run.depends and own is None):
+        return None
     return run.due_at + timedelta(seconds=default_seconds if own is None else own)

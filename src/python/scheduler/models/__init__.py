@@ -3,6 +3,7 @@
 from scheduler.models.calendars import Calendar
 from scheduler.models.cluster import Cluster, OutboxCursor, RunTransitionOutbox, WorkerLease
 from scheduler.models.definitions import JobDefinition
+from scheduler.models.dependencies import Dependency, UpstreamEnd
 from scheduler.models.runs import Event, JobRun, JobRunDetail, RunRequest
 from scheduler.models.settings import (
     AdminActionLog,
@@ -19,6 +20,7 @@ __all__ = [
     "Calendar",
     "Cluster",
     "ConfigReloadRequest",
+    "Dependency",
     "Event",
     "EventTrigger",
     "JobDefinition",
@@ -29,5 +31,6 @@ __all__ = [
     "RunTransitionOutbox",
     "SchedulerSetting",
     "SchedulerSettingHelp",
+    "UpstreamEnd",
     "WorkerLease",
 ]

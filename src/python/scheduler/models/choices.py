@@ -31,6 +31,17 @@ class CalendarRule(models.TextChoices):
     PREVIOUS = "previous", "Move to the previous business day"
 
 
+class MatchRule(models.TextChoices):
+    SAME_SLOT = "same_slot", "The same slot"
+    LATEST = "latest", "The latest slot at or before"
+
+
+class OnFailure(models.TextChoices):
+    SKIP = "skip", "Skip the run"
+    WAIT = "wait", "Wait until it succeeds after all"
+    RUN = "run", "Run anyway"
+
+
 class RequestKind(models.TextChoices):
     RUN_NOW = "run_now", "Run now"
     RERUN = "rerun", "Run again"

@@ -52,6 +52,8 @@ from scheduler.ports.rows import (
 )
 from scheduler.ports.runs import (
     LeaderStore,
+    LinkReads,
+    LinkStore,
     WorkerStore,
 )
 from scheduler.ports.time import (
@@ -73,6 +75,8 @@ __all__ = [
     "LeaderLock",
     "LeaderStore",
     "LeaseStore",
+    "LinkReads",
+    "LinkStore",
     "Listening",
     "LockView",
     "LogChunk",

@@ -102,6 +102,9 @@ class Agenda:
     next_fire_at: datetime | None
     """The earliest ``next_fire_at`` of all definitions: when the planner next has work."""
 
+    upstream_ends: bool = False
+    """Ended runs, of definitions that others depend on, that nobody has looked at."""
+
 
 @dataclass(frozen=True, slots=True)
 class WaitingRow:
@@ -124,6 +127,8 @@ class WaitingRow:
     cancel_requested: bool
     quarantined: bool
     reason: Reason | None
+    depends: bool = False
+    """Its definition depends on others."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,6 +5,9 @@ from datetime import datetime
 from typing import Protocol
 from uuid import UUID
 
+from scheduler.domain.dependencies import Link, SlotRun
+from scheduler.domain.followers import Ended
+from scheduler.domain.lineage import KeyRange
 from scheduler.domain.values import (
     Claim,
     Fence,
@@ -26,7 +29,41 @@ from scheduler.ports.rows import (
 )
 
 
-class LeaderStore(OnTimeline, Protocol):
+class LinkReads(Protocol):
+    """What is asked of dependencies and of the runs of upstreams."""
+
+    def links(self, definition_ids: Sequence[int]) -> list[Link]:
+        """The dependencies of these definitions, in order of their making."""
+
+    def newest_of(self, ranges: Sequence[KeyRange]) -> list[SlotRun]:
+        """Of each range the run with the last key, at its last attempt, where there is one."""
+
+    def runs_of(self, ranges: Sequence[KeyRange]) -> list[SlotRun]:
+        """All runs of these ranges."""
+
+
+class LinkStore(LinkReads, Protocol):
+    """The part of LeaderStore that concerns definitions that depend on others."""
+
+    def parked(self, after: tuple[datetime, UUID] | None, limit: int) -> list[WaitingRow]:
+        """Runs that wait for an upstream (WAIT_UPSTREAM), by (due_at, id), those after the given
+        one."""
+
+    def upstream_ends(self, limit: int) -> list[Ended]:
+        """Ended runs of upstreams that nobody has looked at, without those to be retried."""
+
+    def triggered_links(self, upstream_ids: Sequence[int]) -> list[Link]:
+        """All dependencies of the definitions that have no schedule, are enabled, and depend on
+        one of these."""
+
+    def record_triggered(
+        self, fence: Fence, ended: Sequence[UUID], runs: Sequence[NewRun]
+    ) -> list[UUID]:
+        """Insert the runs, each once by its slot, and forget these ends, in one statement; at most
+        1,000 of either. Returns the ids of the runs that are new."""
+
+
+class LeaderStore(LinkStore, OnTimeline, Protocol):
     """What the leader reads, and its fenced writes: autocommit statements of <= 1,000 rows."""
 
     def agenda(self) -> Agenda: ...
@@ -56,6 +93,7 @@ class LeaderStore(OnTimeline, Protocol):
         first), then due_at, then id; at most ``limit``, the first of all kinds before the second
         of any. Of one kind are runs that the same workers may take; a job that a policy or a
         person may hold is a kind of its own. So no kind keeps another from being looked at.
+        Those that wait for an upstream are left out.
 
         ``for_a_place_only``: those of the policy ``allow`` without a limit in parallel for which
         no other reason to wait is kept: nothing but a free place decides about them."""

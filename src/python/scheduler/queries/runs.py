@@ -89,6 +89,12 @@ def recent_runs(
     return list(_views(rows[:limit]))
 
 
+def recent_runs_of(definition_id: int, limit: int) -> list[RunView]:
+    """The newest runs of one definition, a deleted one too, newest first."""
+    rows = JobRun.objects.filter(definition_id=definition_id).order_by("-id")
+    return list(_views(rows[:limit]))
+
+
 def runs_by_state(window: timedelta = timedelta(hours=1)) -> dict[RunState, int]:
     """How many runs are open, and how many of those planned within ``window`` have ended, by
     state. Both are read by an index, however many rows there are."""

@@ -18,6 +18,7 @@ from scheduler.requests.cluster import (
     request_undo_drain,
     resume,
 )
+from scheduler.requests.dependencies import set_dependencies
 from scheduler.requests.events import ingest
 from scheduler.requests.jobs import (
     delete_definition,
@@ -50,6 +51,7 @@ __all__ = [
     "save_calendar",
     "save_definition",
     "set_days",
+    "set_dependencies",
     "set_enabled",
     "set_triggers",
 ]

@@ -17,6 +17,7 @@ from scheduler.domain.errors import JobNotFound
 from scheduler.domain.schedules import with_anchor
 from scheduler.models import JobDefinition, RunRequest
 from scheduler.requests.calendars import ensure_calendar
+from scheduler.requests.links import cut_off, lock_dependencies
 from scheduler.requests.recording import Ring, record, tell, writing
 from scheduler.store.clock import rdb_now
 
@@ -68,11 +69,14 @@ def set_enabled(name: str, enabled: bool, *, by: str, ring: Ring | None = None) 
 
 
 def delete_definition(name: str, *, by: str, ring: Ring | None = None) -> None:
-    """Delete a job; its history is kept and its name is free again. Raises JobNotFound.
+    """Delete a job; its history is kept and its name is free again. Raises JobNotFound, and
+    UpstreamInUse where others depend on it.
 
     Planned runs that have not started go; those under way end as they would."""
     with writing():
+        lock_dependencies()
         definition = _locked(name) or find_job(name)
+        cut_off(definition)
         now = rdb_now()
         JobDefinition.objects.filter(pk=definition.pk).update(
             deleted_at=now,

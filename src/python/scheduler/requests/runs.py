@@ -4,6 +4,7 @@ from typing import Any
 from uuid import UUID
 
 from scheduler.domain.errors import InvalidArgs, JobNotFound, RunNotFound
+from scheduler.domain.lineage import BY_HAND, again_key
 from scheduler.models import JobRun, JobRunDetail, RunRequest
 from scheduler.models.choices import RequestKind
 from scheduler.models.runs import new_id
@@ -29,7 +30,8 @@ def request_run(name: str, args: Any = None, *, by: str, ring: Ring | None = Non
 def request_rerun(run_id: UUID, *, by: str, ring: Ring | None = None) -> RunRequest:
     """Ask for a new run of the same job with the same arguments and the same event.
 
-    Raises RunNotFound, JobNotFound (the job was deleted)."""
+    If it succeeds, the slot of the first run has succeeded for those that wait for it. Raises
+    RunNotFound, JobNotFound (the job was deleted)."""
     with writing():
         run = find_run(run_id)
         if run.definition.deleted_at is not None:
@@ -40,7 +42,7 @@ def request_rerun(run_id: UUID, *, by: str, ring: Ring | None = None) -> RunRequ
             run.definition_id,
             detail.args if detail else None,
             by,
-            rerun_of=run_id,
+            again=run,
             event_id=detail.event_id if detail else None,
         )
         record("rerun_requested", run.definition.name, by, run=str(run_id))
@@ -78,7 +80,7 @@ def _request(
     definition_id: int,
     args: Any,
     by: str,
-    rerun_of: UUID | None = None,
+    again: JobRun | None = None,
     event_id: UUID | None = None,
 ) -> RunRequest:
     now, request = rdb_now(), new_id()
@@ -86,10 +88,10 @@ def _request(
         id=request,
         kind=kind,
         definition_id=definition_id,
-        slot_key=f"m:{request}",
+        slot_key=again_key(again.slot_key, request) if again else f"{BY_HAND}{request}",
         scheduled_for=now,
         args=args,
-        rerun_of=rerun_of,
+        rerun_of=again.pk if again else None,
         event_id=event_id,
         requested_by=by,
         requested_at=now,

@@ -13,6 +13,7 @@ from scheduler.ports import ActiveRow, Clock, LeaderStore, WaitingRow
 from scheduler.runtime.config import RuntimeConfig
 from scheduler.runtime.dispatcher import Dispatcher
 from scheduler.runtime.member import Term
+from scheduler.runtime.upstreams import ParkedRuns, upstreams_of
 
 log = structlog.get_logger(__name__)
 
@@ -49,6 +50,7 @@ class Assigner:
         self._looked_through = BEFORE_ALL
         self._took_seconds = 0.0
         self._given: dict[UUID, str] = {}
+        self.parked = ParkedRuns(store)
 
     @property
     def pause_seconds(self) -> float:
@@ -63,8 +65,9 @@ class Assigner:
         DatabaseUnavailable."""
         began, now = self._clock.boottime(), self._clock.now()
         rows = self._waiting(now, began, workers)
+        rows += self.parked.rows(began, self._config().waiting_limit)
         if not rows:
-            return IDLE_SECONDS
+            return min(IDLE_SECONDS, self.parked.due_in(began))
         active = self._store.active()
         begun = self._begun(rows, active, now, spare=began < self._look_at_all_at)
         answer = self._decide(term, rows, active, begun, workers, now, paused=paused)
@@ -82,6 +85,10 @@ class Assigner:
         placed = {run_id for run_id, _ in answer.assigned}
         later = [row.due_at for row in rows if row.due_at > now and row.run_id not in placed]
         due_in = (min(later) - now).total_seconds() if later else IDLE_SECONDS
+        due_in = min(due_in, self.parked.due_in(began))
+        if answer.skipped:
+            # Others may depend on what was skipped.
+            return 0.0
         return min(due_in, max(0.0, self._look_at_all_at - self._clock.boottime()) or IDLE_SECONDS)
 
     def _begun(
@@ -146,15 +153,19 @@ class Assigner:
         paused: bool,
     ) -> Assignments:
         leader = term.command.leader_worker_id
+        asking = upstreams_of(self._store, [row for row in rows if row.due_at <= now])
         refusing = {w.facts.worker_id for w in workers if self._refuses(w.facts.worker_id)}
-        return assign(
+        answer = assign(
             rows,
             active,
             worker_slots(workers, begun, leader, refusing),
             now,
             AssignmentPolicies(self._config().skip_late_runs_after_seconds, paused),
             ahead=worker_slots(workers, active, leader, refusing),
+            upstreams=asking,
         )
+        self.parked.decided(self._clock.boottime(), now, answer)
+        return answer
 
     def _write(self, term: Term, rows: Sequence[WaitingRow], answer: Assignments) -> None:
         if answer.skipped:

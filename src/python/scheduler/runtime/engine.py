@@ -1,4 +1,4 @@
-"""A leader's duties, in the order of one tick: survey, plan, assign, reap.
+"""A leader's duties, in the order of one tick: survey, plan, link, assign, reap.
 
 All its writes go through one connection on one thread and carry the term's fence.
 """
@@ -15,6 +15,7 @@ from scheduler.runtime.assigner import Assigner
 from scheduler.runtime.attempts import Attempts
 from scheduler.runtime.courier import Courier
 from scheduler.runtime.dispatcher import Dispatcher
+from scheduler.runtime.linker import Linker
 from scheduler.runtime.member import Term
 from scheduler.runtime.pinger import Pinger
 from scheduler.runtime.planner import Planner
@@ -38,6 +39,7 @@ class Engine:
     leases: LeaseStore
     store: LeaderStore
     planner: Planner
+    linker: Linker
     assigner: Assigner
     reaper: Reaper
     pinger: Pinger
@@ -54,6 +56,7 @@ class Engine:
         self.pinger.establish(term, gone)
         self.dispatcher.establish(term)
         self.planner.establish()
+        self.assigner.parked.told()
         self.reaper.establish()
         self._survey_at, self._paused_until, self._awaited = 0.0, 0.0, None
         self.changed(term)
@@ -85,6 +88,10 @@ class Engine:
         """Each of them has its turn, also where one before it failed."""
         agenda, workers, attempts = self.store.agenda(), self._workers, Attempts()
         planned = attempts.make(lambda: self.planner.tick(term, agenda), SURVEY_SECONDS)
+        if agenda.upstream_ends:
+            linked = attempts.make(lambda: self.linker.tick(term), SURVEY_SECONDS)
+            planned = min(planned, linked)
+            self.assigner.parked.told()
         if agenda.cancels:
             attempts.make(lambda: self.assigner.cancel(term), None)
         assigned = attempts.make(

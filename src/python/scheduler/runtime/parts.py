@@ -32,6 +32,7 @@ from scheduler.runtime.engine import Engine
 from scheduler.runtime.fanout import Fanout
 from scheduler.runtime.leadership import Leadership, LockBeater
 from scheduler.runtime.lease import LeaseKeeper
+from scheduler.runtime.linker import Linker
 from scheduler.runtime.member import Member, Term
 from scheduler.runtime.pinger import Pinger
 from scheduler.runtime.planner import Planner
@@ -128,6 +129,7 @@ class Parts:
             a.leader_leases,
             a.leader,
             Planner(a.leader, a.clock, config, a.new_uuid),
+            Linker(a.leader, a.clock, config, a.new_uuid),
             Assigner(a.leader, self.dispatcher, a.clock, config, self.pinger.refused),
             Reaper(
                 a.leader,

@@ -8,12 +8,14 @@ from uuid_utils.compat import uuid7
 from scheduler.domain.values import Fence
 from scheduler.store.dialects import uuid_of
 from scheduler.store.fencing import FENCE, MAX_ROWS, chunks, fenced
+from scheduler.store.leader_links import LinkStatements
 from scheduler.store.leader_plan import PlanWrites
 from scheduler.store.leader_reads import NOT_LIVE, LeaderReads
 from scheduler.store.leader_runs import RunWrites
 from scheduler.store.outbox import CHANGED_COLUMNS, Transition, with_outbox
 from scheduler.store.sessions import Database
 from scheduler.store.statements import Statement
+from scheduler.store.upstream_ends import note_ends
 
 ORPHAN = Statement(
     batches={"v": {"id": "uuid", "retry_delay": "float8", "quarantine": "boolean"}},
@@ -39,6 +41,7 @@ ORPHAN = Statement(
                 SELECT r.definition_id FROM picked AS p JOIN changed AS r ON r.id = p.id
                 WHERE p.quarantine)
         """,
+        "noted": note_ends("changed"),
     },
     result="SELECT r.id FROM changed AS r",
 )
@@ -87,7 +90,7 @@ SPAWN_RETRIES = Statement(
 )
 
 
-class SqlLeaderStore(LeaderReads, RunWrites, PlanWrites):
+class SqlLeaderStore(LeaderReads, LinkStatements, RunWrites, PlanWrites):
     """``ports.LeaderStore``. One thread. ``new_id`` makes the ids of retries (UUIDv7)."""
 
     def __init__(

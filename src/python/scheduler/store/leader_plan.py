@@ -13,6 +13,7 @@ from scheduler.store.fencing import FENCE, MAX_ROWS, chunks, fenced
 from scheduler.store.outbox import Transition
 from scheduler.store.sessions import Closing
 from scheduler.store.statements import Statement
+from scheduler.store.upstream_ends import note_ends
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 NEW_RUN = {
@@ -29,11 +30,11 @@ NEW_RUN = {
     "reason": "text",
     "detail": "text",
 }
-_RUN_COLUMNS = """
+RUN_COLUMNS = """
     id, definition_id, slot_key, attempt, state, scheduled_for, scheduled_until, slot_count, due_at,
     reason, finished_at
 """
-_RUN_VALUES = """
+RUN_VALUES = """
     n.id, n.definition_id, n.slot_key, n.attempt, n.state, n.scheduled_for, n.scheduled_until,
     n.slot_count, n.due_at, n.reason, CASE WHEN n.is_open THEN NULL ELSE clock_timestamp() END
 """
@@ -67,8 +68,8 @@ RECORD_PLAN = Statement(
             FROM picked AS p WHERE d.id = p.id RETURNING d.id
         """,
         "inserted": f"""
-            INSERT INTO scheduler_job_run AS r ({_RUN_COLUMNS})
-            SELECT {_RUN_VALUES} FROM n JOIN moved AS m ON m.id = n.definition_id WHERE true
+            INSERT INTO scheduler_job_run AS r ({RUN_COLUMNS})
+            SELECT {RUN_VALUES} FROM n JOIN moved AS m ON m.id = n.definition_id WHERE true
             ON CONFLICT (definition_id, slot_key, attempt) DO NOTHING
             RETURNING r.id, r.definition_id, r.attempt, r.state, r.reason
         """,
@@ -77,6 +78,7 @@ RECORD_PLAN = Statement(
             SELECT n.id, n.detail FROM n JOIN inserted AS r ON r.id = n.id WHERE n.detail <> ''
             ON CONFLICT (run_id) DO NOTHING
         """,
+        "noted": note_ends("inserted"),
     },
     result="SELECT m.id FROM moved AS m",
 )
@@ -164,8 +166,8 @@ RECORD_REQUESTS = Statement(
             FROM picked AS p WHERE q.id = p.id RETURNING q.id
         """,
         "inserted": f"""
-            INSERT INTO scheduler_job_run AS r ({_RUN_COLUMNS})
-            SELECT {_RUN_VALUES} FROM n JOIN handled AS q ON q.id = n.request_id WHERE true
+            INSERT INTO scheduler_job_run AS r ({RUN_COLUMNS})
+            SELECT {RUN_VALUES} FROM n JOIN handled AS q ON q.id = n.request_id WHERE true
             ON CONFLICT (definition_id, slot_key, attempt) DO NOTHING
             RETURNING r.id, r.definition_id, r.attempt, r.state, r.reason
         """,
@@ -240,7 +242,7 @@ class PlanWrites(Closing):
         return [row[0] for row in rows]
 
     def record_requests(self, fence: Fence, runs: Sequence[tuple[UUID, NewRun]]) -> int:
-        rows = [(request, *_new_run(run)) for request, run in runs]
+        rows = [(request, *new_run_row(run)) for request, run in runs]
         return sum(
             len(fenced(self._session, fence, self._record_requests, {"n": part}))
             for part in chunks(rows)
@@ -276,11 +278,11 @@ def _plan_batches(moves: Sequence[CursorMove]) -> dict[str, list[tuple[Any, ...]
             )
             for move in moves
         ],
-        "n": [_new_run(run) for move in moves for run in move.runs],
+        "n": [new_run_row(run) for move in moves for run in move.runs],
     }
 
 
-def _new_run(run: NewRun) -> tuple[Any, ...]:
+def new_run_row(run: NewRun) -> tuple[Any, ...]:
     return (
         run.run_id,
         run.definition_id,

@@ -18,6 +18,7 @@ from scheduler.store.fencing import chunks
 from scheduler.store.orders import ORDER_COLUMNS, ORDER_JOINS, order_of
 from scheduler.store.sessions import Closing, Row
 from scheduler.store.statements import Statement
+from scheduler.store.upstream_ends import UPSTREAM_ENDS
 
 NEVER = {"kind": "once", "at": "2000-01-01T00:00:00+00:00"}
 """Read where a definition runs by hand only (then it is not enabled either)."""
@@ -62,7 +63,8 @@ AGENDA = Statement(f"""
            EXISTS (SELECT 1 FROM scheduler_run_request AS q WHERE q.handled_at IS NULL),
            EXISTS (SELECT 1 FROM scheduler_job_run AS r WHERE {TO_CANCEL}),
            (SELECT min(d.next_fire_at) FROM scheduler_job_definition AS d
-            WHERE d.next_fire_at IS NOT NULL)
+            WHERE d.next_fire_at IS NOT NULL),
+           EXISTS ({UPSTREAM_ENDS})
 """)
 UNHANDLED = Statement("""
     SELECT q.id, q.definition_id, q.slot_key, q.scheduled_for, q.args::text
@@ -73,7 +75,8 @@ _WAITING_COLUMNS = """
     r.id, r.definition_id, d.name, r.slot_key, r.attempt, r.due_at, r.scheduled_for,
     d.priority, d.queue, d.required_labels::text, d.executor, d.concurrency_policy,
     d.max_parallel, d.skip_late_after_seconds, r.cancel_requested_at IS NOT NULL,
-    d.quarantined_at IS NOT NULL, r.reason
+    d.quarantined_at IS NOT NULL, r.reason,
+    EXISTS (SELECT 1 FROM scheduler_dependency AS y WHERE y.definition_id = d.id)
 """
 _WAITS = "r.finished_at IS NULL AND r.due_at <= %(until)s AND r.state = 'PENDING'"
 # Slots that catch up, and backfills, come after what is due now (domain.runs.is_catch_up).
@@ -113,15 +116,20 @@ def _heads(runs: str = "", definitions: str = "") -> Statement:
     """)
 
 
-WAITING = _heads()
+# What waits for an upstream is looked at when one has ended.
+_NOT_PARKED = "AND r.reason <> 'WAIT_UPSTREAM'"
+WAITING = _heads(_NOT_PARKED)
 WAITING_FOR_A_PLACE = _heads(
     "AND (substr(r.reason, 1, 5) <> 'WAIT_' OR r.reason = 'WAIT_CAPACITY')",
     "AND d.concurrency_policy = 'allow' AND d.max_parallel IS NULL",
 )
-WAITING_AFTER = Statement(f"""
+WAITING_ROWS = f"""
     SELECT {_WAITING_COLUMNS}
     FROM scheduler_job_run AS r JOIN scheduler_job_definition AS d ON d.id = r.definition_id
-    WHERE {_WAITS} AND r.id > %(run_id)s ORDER BY r.id LIMIT %(limit)s
+    WHERE {_WAITS}
+"""
+WAITING_AFTER = Statement(f"""
+    {WAITING_ROWS} {_NOT_PARKED} AND r.id > %(run_id)s ORDER BY r.id LIMIT %(limit)s
 """)
 ACTIVE = Statement("""
     SELECT r.id, r.definition_id, r.state, r.worker_id, r.assign_seq, r.due_at,
@@ -142,12 +150,13 @@ class LeaderReads(Closing):
     """The reading half of ``ports.LeaderStore``."""
 
     def agenda(self) -> Agenda:
-        retries, requests, cancels, fire_at = self._session.run(AGENDA)[0]
+        retries, requests, cancels, fire_at, ends = self._session.run(AGENDA)[0]
         return Agenda(
             retries=bool(retries),
             requests=bool(requests),
             cancels=bool(cancels),
             next_fire_at=maybe_time(fire_at),
+            upstream_ends=bool(ends),
         )
 
     def due_definitions(self, until: datetime, limit: int) -> list[DefinitionRow]:
@@ -184,11 +193,11 @@ class LeaderReads(Closing):
     ) -> list[WaitingRow]:
         statement = WAITING_FOR_A_PLACE if for_a_place_only else WAITING
         rows = self._session.run(statement, until=until, limit=limit, heads=heads)
-        return [_waiting(row) for row in rows]
+        return [waiting_row(row) for row in rows]
 
     def waiting_after(self, until: datetime, limit: int, run_id: UUID) -> list[WaitingRow]:
         rows = self._session.run(WAITING_AFTER, until=until, limit=limit, run_id=run_id)
-        return [_waiting(row) for row in rows]
+        return [waiting_row(row) for row in rows]
 
     def active(self) -> list[ActiveRow]:
         return [_active(row) for row in self._session.run(ACTIVE)]
@@ -236,7 +245,7 @@ def _calendar(row: Row) -> CalendarRow:
     return CalendarRow(row[0], parts)
 
 
-def _waiting(row: Row) -> WaitingRow:
+def waiting_row(row: Row) -> WaitingRow:
     return WaitingRow(
         run_id=uuid_of(row[0]),
         definition_id=row[1],
@@ -255,6 +264,7 @@ def _waiting(row: Row) -> WaitingRow:
         cancel_requested=bool(row[14]),
         quarantined=bool(row[15]),
         reason=_reason(row[16]),
+        depends=bool(row[17]),
     )
 
 

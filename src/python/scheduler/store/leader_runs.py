@@ -11,6 +11,7 @@ from scheduler.store.orders import ORDER_COLUMNS, ORDER_JOINS, order_of
 from scheduler.store.outbox import CHANGED_COLUMNS, Transition, with_outbox
 from scheduler.store.sessions import Closing, Session
 from scheduler.store.statements import Batches, Statement
+from scheduler.store.upstream_ends import note_ends
 
 _OLD = "r.state AS old_state, r.worker_id AS old_worker_id"
 _CHANGED_IDS = "SELECT r.id FROM changed AS r"
@@ -95,6 +96,7 @@ SKIP = Statement(
             FROM picked AS p WHERE r.id = p.id RETURNING {CHANGED_COLUMNS}
         """,
         "explained": _EXPLAINED,
+        "noted": note_ends("changed"),
     },
     result=_CHANGED_IDS,
 )
@@ -147,6 +149,7 @@ CANCEL_WAITING = Statement(
                               ELSE 'CANCELED_BY_REQUEST' END
             FROM picked AS p WHERE r.id = p.id RETURNING {CHANGED_COLUMNS}
         """,
+        "noted": note_ends("changed"),
     },
     result=_CHANGED_IDS,
 )

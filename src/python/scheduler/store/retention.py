@@ -41,7 +41,17 @@ _OF_RUNS = {
     "details": "DELETE FROM scheduler_job_run_detail WHERE run_id IN (SELECT p.id FROM picked AS p)"
 }
 # Ids are made before a run ends: the range of the key spares a look at all that is younger.
-_OLD_RUNS = "id < %(before_id)s AND finished_at < %(cutoff)s AND retry_due_at IS NULL"
+# What others depend on stays while the leader has not looked at its end, and its newest run for as
+# long as a dependent may ask for the latest.
+_OLD_RUNS = """
+    id < %(before_id)s AND finished_at < %(cutoff)s AND retry_due_at IS NULL
+    AND id NOT IN (SELECT e.run_id FROM scheduler_upstream_end AS e)
+    AND (definition_id NOT IN (SELECT y.upstream_id FROM scheduler_dependency AS y
+                               WHERE y.match = 'latest')
+         OR EXISTS (SELECT 1 FROM scheduler_job_run AS n
+                    WHERE n.definition_id = scheduler_job_run.definition_id
+                      AND n.id > scheduler_job_run.id))
+"""
 
 # A run that is not over, or has another attempt to come, will ask for its event.
 _EVENTS_IN_USE = """

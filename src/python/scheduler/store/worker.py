@@ -17,6 +17,7 @@ from scheduler.store.outbox import CHANGED_COLUMNS, Transition, with_outbox
 from scheduler.store.replay import ReplayWrites
 from scheduler.store.sessions import Database
 from scheduler.store.statements import Statement
+from scheduler.store.upstream_ends import note_ends
 
 ORDERS = Statement(
     batches={"v": {"id": "uuid"}},
@@ -110,6 +111,7 @@ FINISH = Statement(
                 SELECT r.definition_id FROM picked AS p JOIN changed AS r ON r.id = p.id
                 WHERE p.quarantine)
         """,
+        "noted": note_ends("changed"),
     },
     result="SELECT r.id FROM changed AS r",
 )

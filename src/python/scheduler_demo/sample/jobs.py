@@ -30,6 +30,7 @@ def sample_jobs() -> list[dict[str, Any]]:
         *_calendar_jobs(),
         *_event_jobs(),
         *_business_day_jobs(),
+        *_dependent_jobs(),
     ]
 
 
@@ -198,6 +199,27 @@ def _business_day_jobs() -> list[dict[str, Any]]:
             {"kind": "business_day", "nth": -1, "at": "17:00"},
             calendar="jp",
             description="On the last business day of the month.",
+        ),
+    ]
+
+
+def _dependent_jobs() -> list[dict[str, Any]]:
+    """``after``: the jobs whose runs of the same slot must have succeeded."""
+    return [
+        _job(
+            "after-failing",
+            "sample_healthy",
+            None,
+            after=["failing"],
+            description="Runs when the slot of 'failing' has succeeded, at its third attempt.",
+        ),
+        _job("and-then", "sample_healthy", None, after=["after-failing"]),
+        _job(
+            "集計の確認",
+            "sample_japanese",
+            _cron("*/20 * * * * *"),
+            after=["日本語の集計"],
+            description="Has a schedule of its own, and waits for the other's run of the slot.",
         ),
     ]
 

@@ -4,7 +4,13 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from scheduler.models import Calendar, JobDefinition
-from scheduler.requests import save_calendar, save_definition, set_enabled, set_triggers
+from scheduler.requests import (
+    save_calendar,
+    save_definition,
+    set_dependencies,
+    set_enabled,
+    set_triggers,
+)
 from scheduler_demo.sample.jobs import (
     BURST_PREFIX,
     burst_jobs,
@@ -29,14 +35,17 @@ def load_sample_jobs(which: str = "all", burst: int = 0) -> int:
 def load_jobs(jobs: Iterable[Mapping[str, Any]]) -> int:
     """Make the definitions whose names are not taken; returns how many were made.
 
-    ``triggers`` among a job's fields are its event triggers. Raises django's ValidationError or
-    InvalidTrigger for a definition that is refused."""
+    ``triggers`` among a job's fields are its event triggers; ``after`` names upstreams that are
+    made by then, in the forms of ``set_dependencies``. Raises django's ValidationError,
+    InvalidTrigger or InvalidDependency for a definition that is refused."""
     taken = set(JobDefinition.objects.filter(deleted_at=None).values_list("name", flat=True))
     missing = [dict(job) for job in jobs if job["name"] not in taken]
     for job in missing:
-        name, triggers = job.pop("name"), job.pop("triggers", [])
+        name, triggers, upstreams = job.pop("name"), job.pop("triggers", []), job.pop("after", ())
         save_definition(name, by=_BY, **job)
         set_triggers(name, triggers, by=_BY)
+        if upstreams:
+            set_dependencies(name, upstreams, by=_BY)
     return len(missing)
 
 
