@@ -98,6 +98,10 @@ class Waiting:
     cancel_requested: bool = False
     quarantined: bool = False
     reason: Reason | None = None
+    start_cap_per_minute: int | None = None
+    retry_budget_per_hour: int | None = None
+    quarantine_after_failures: int | None = None
+    own_retry: bool = False
 
 
 @dataclass(frozen=True)

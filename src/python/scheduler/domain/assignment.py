@@ -13,10 +13,12 @@ A run is, in this order of questions:
 2. **skipped** with SKIP_LATE: an on-time run that no worker took within
    ``skip_late_after_seconds`` of its due instant (catch-ups and retries are never too late);
 3. **waiting** with WAIT_PAUSED or WAIT_QUARANTINED: a person said so;
-4. **replaced** by a newer waiting run, held, or skipped by its concurrency policy;
-5. **waiting** with the first of WAIT_NO_WORKER, WAIT_NO_QUEUE, WAIT_NO_LABEL,
+4. **replaced** by a newer waiting run; or **waiting** with WAIT_START_CAP or WAIT_RETRY_BUDGET, or
+   **skipped** with RETRY_BUDGET, by the storm guard (``domain.guard``);
+5. held, or skipped by its concurrency policy;
+6. **waiting** with the first of WAIT_NO_WORKER, WAIT_NO_QUEUE, WAIT_NO_LABEL,
    WAIT_NO_CAPABILITY, WAIT_CAPACITY that leaves no worker over: the most specific truth;
-6. **assigned**.
+7. **assigned**.
 
 The cost is the number of runs times the logarithm of the number of workers, for each kind of
 requirement met the first time also the number of workers.
@@ -28,6 +30,7 @@ from datetime import datetime
 from uuid import UUID
 
 from scheduler.domain.concurrency import Holders, Outcome, Verdict, may_start_ahead, superseded
+from scheduler.domain.guard import Guard, Start
 from scheduler.domain.placement import Pool, WorkerSlot
 from scheduler.domain.runs import ActiveRun, WaitingRun, is_catch_up, too_late_after
 from scheduler.domain.values import DesiredMode, LeaseState, Reason, WorkerView
@@ -41,6 +44,8 @@ class AssignmentPolicies:
 
     skip_late_after_seconds: float = 300.0
     paused: bool = False
+    start_cap_per_minute: int = 0
+    """Of all jobs together; 0: none."""
 
 
 @dataclass(slots=True)
@@ -52,6 +57,10 @@ class Assignments:
     skipped: list[tuple[UUID, Reason, str]] = field(default_factory=list)
     replace: list[UUID] = field(default_factory=list)
     """Runs, active or waiting, to be asked to cancel with Reason.REPLACED; each once."""
+    counted: list[tuple[UUID, bool]] = field(default_factory=list)
+    """Those of ``assigned`` that count as starts, and whether as a retry of a budget."""
+    turns: dict[UUID, datetime] = field(default_factory=dict)
+    """When each of the runs that the storm guard holds is expected to have its turn."""
 
 
 def worker_slots(
@@ -110,18 +119,20 @@ def assign(
     policies: AssignmentPolicies,
     *,
     ahead: Sequence[WorkerSlot] | None = None,
+    starts: Sequence[Start] = (),
 ) -> Assignments:
     """Decide about every run of ``runs`` (PENDING, due by now or soon). ``now`` is cluster time.
 
     The load of ``workers`` is what takes a place now; that of ``ahead``, the same workers, counts
     the runs handed to them before they are due too (None: there are none). Runs due later go to
     the least loaded of those, up to as many again as it has places: a place taken in advance is
-    taken from nobody who is due now.
+    taken from nobody who is due now. ``starts`` are those that a limit of the storm guard counts.
     """
     answer = Assignments()
     holders, pool = Holders(active), Pool(workers)
     later = Pool([replace(w, capacity=2 * w.capacity) for w in (ahead or workers)])
-    candidates = [run for run in runs if _is_decidable(run, now)]
+    guard = Guard(starts, now, policies.start_cap_per_minute)
+    candidates = [run for run in runs if _is_decidable(run, now, policies)]
     startable = []
     for run in sorted(candidates, key=_order):
         if _is_too_late(run, now, policies):
@@ -134,13 +145,18 @@ def assign(
     answer.replace.extend(replaced)
     for run in startable:
         if run.run_id not in replaced:
-            _place(run, holders, pool if run.due_at <= now else later, answer)
+            _place(run, guard, holders, pool if run.due_at <= now else later, answer)
     answer.replace = list(dict.fromkeys(answer.replace))
+    answer.turns = guard.turns
     return answer
 
 
-def _place(run: WaitingRun, holders: Holders, pool: Pool, answer: Assignments) -> None:
-    verdict = holders.verdict(run)
+def _place(
+    run: WaitingRun, guard: Guard, holders: Holders, pool: Pool, answer: Assignments
+) -> None:
+    verdict = guard.verdict(run)
+    if verdict.outcome is Outcome.START:
+        verdict = holders.verdict(run)
     if verdict.outcome is not Outcome.START:
         _hold(run, verdict, answer)
         return
@@ -148,6 +164,9 @@ def _place(run: WaitingRun, holders: Holders, pool: Pool, answer: Assignments) -
     if isinstance(placed, str):
         answer.assigned.append((run.run_id, placed))
         holders.started(run)
+        counts, as_retry = guard.started(run)
+        if counts:
+            answer.counted.append((run.run_id, as_retry))
     else:
         answer.waiting.append((run.run_id, *placed))
 
@@ -159,8 +178,9 @@ def _hold(run: WaitingRun, verdict: Verdict, answer: Assignments) -> None:
     answer.replace.extend(verdict.replace)
 
 
-def _is_decidable(run: WaitingRun, now: datetime) -> bool:
-    return not run.cancel_requested and (run.due_at <= now or may_start_ahead(run))
+def _is_decidable(run: WaitingRun, now: datetime, policies: AssignmentPolicies) -> bool:
+    ahead = may_start_ahead(run) and not policies.start_cap_per_minute
+    return not run.cancel_requested and (run.due_at <= now or ahead)
 
 
 def _order(run: WaitingRun) -> tuple[int, bool, datetime, UUID]:
@@ -173,7 +193,8 @@ def _is_too_late(run: WaitingRun, now: datetime, policies: AssignmentPolicies) -
 
 
 def _lateness(run: WaitingRun, now: datetime) -> str:
-    return f"no worker took it within {(now - run.due_at).total_seconds():.0f} s of its due time"
+    late = f"no worker took it within {(now - run.due_at).total_seconds():.0f} s of its due time"
+    return f"{late}; it waited with {run.reason}" if run.reason else late
 
 
 def _stopped_by_a_person(

@@ -14,7 +14,7 @@ from datetime import datetime, timedelta
 from typing import Protocol
 from uuid import UUID
 
-from scheduler.domain.values import RunState
+from scheduler.domain.values import Reason, RunState
 
 TIMED, BACKFILL = "t:", "b:"
 
@@ -52,6 +52,20 @@ class WaitingRun(Protocol):
     def cancel_requested(self) -> bool: ...
     @property
     def quarantined(self) -> bool: ...
+    @property
+    def reason(self) -> Reason | None:
+        """The reason kept for it so far: why it waits."""
+
+    @property
+    def start_cap_per_minute(self) -> int | None: ...
+    @property
+    def retry_budget_per_hour(self) -> int | None: ...
+    @property
+    def quarantine_after_failures(self) -> int | None: ...
+    @property
+    def own_retry(self) -> bool:
+        """A retry that its job's own failure caused, where the job has a budget of retries; not
+        one after a lost worker, nor after an attempt that never had a process."""
 
 
 class ActiveRun(Protocol):
@@ -89,3 +103,9 @@ def too_late_after(run: WaitingRun, default_seconds: float) -> datetime | None:
         return None
     own = run.skip_late_after_seconds
     return run.due_at + timedelta(seconds=default_seconds if own is None else own)
+
+
+def is_guarded(run: WaitingRun) -> bool:
+    """Whether the storm guard may hold runs of this job: they are decided when they are due."""
+    limits = (run.start_cap_per_minute, run.retry_budget_per_hour, run.quarantine_after_failures)
+    return any(limit is not None for limit in limits)

@@ -2,6 +2,7 @@
 
 from scheduler.models.cluster import Cluster, OutboxCursor, RunTransitionOutbox, WorkerLease
 from scheduler.models.definitions import JobDefinition
+from scheduler.models.guard import Alert, JobStart
 from scheduler.models.runs import Event, JobRun, JobRunDetail, RunRequest
 from scheduler.models.settings import (
     AdminActionLog,
@@ -12,12 +13,14 @@ from scheduler.models.settings import (
 
 __all__ = [
     "AdminActionLog",
+    "Alert",
     "Cluster",
     "ConfigReloadRequest",
     "Event",
     "JobDefinition",
     "JobRun",
     "JobRunDetail",
+    "JobStart",
     "OutboxCursor",
     "RunRequest",
     "RunTransitionOutbox",

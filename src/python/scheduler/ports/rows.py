@@ -110,6 +110,10 @@ class WaitingRow:
     cancel_requested: bool
     quarantined: bool
     reason: Reason | None
+    start_cap_per_minute: int | None = None
+    retry_budget_per_hour: int | None = None
+    quarantine_after_failures: int | None = None
+    own_retry: bool = False
 
 
 @dataclass(frozen=True, slots=True)

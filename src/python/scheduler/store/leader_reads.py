@@ -48,7 +48,12 @@ _WAITING = """
     SELECT r.id, r.definition_id, d.name, r.slot_key, r.attempt, r.due_at, r.scheduled_for,
            d.priority, d.queue, d.required_labels::text, d.executor, d.concurrency_policy,
            d.max_parallel, d.skip_late_after_seconds, r.cancel_requested_at IS NOT NULL,
-           d.quarantined_at IS NOT NULL, r.reason
+           d.quarantined_at IS NOT NULL, r.reason,
+           d.start_cap_per_minute, d.retry_budget_per_hour, d.quarantine_after_failures,
+           CASE WHEN d.retry_budget_per_hour IS NOT NULL AND r.retry_of IS NOT NULL
+                THEN (SELECT p.state <> 'ORPHANED' AND p.reason <> 'NEVER_STARTED'
+                      FROM scheduler_job_run AS p WHERE p.id = r.retry_of)
+                ELSE false END
     FROM scheduler_job_run AS r JOIN scheduler_job_definition AS d ON d.id = r.definition_id
     WHERE r.finished_at IS NULL AND r.due_at <= %(until)s AND r.state = 'PENDING'
 """
@@ -63,6 +68,7 @@ WAITING = Statement(f"{_WAITING} {_IN_TURN}")
 WAITING_FOR_A_PLACE = Statement(f"""
     {_WAITING}
     AND d.concurrency_policy = 'allow' AND d.max_parallel IS NULL
+    AND d.start_cap_per_minute IS NULL AND d.retry_budget_per_hour IS NULL
     AND (substr(r.reason, 1, 5) <> 'WAIT_' OR r.reason = 'WAIT_CAPACITY')
     {_IN_TURN}
 """)
@@ -161,6 +167,10 @@ def _waiting(row: Row) -> WaitingRow:
         cancel_requested=bool(row[14]),
         quarantined=bool(row[15]),
         reason=_reason(row[16]),
+        start_cap_per_minute=row[17],
+        retry_budget_per_hour=row[18],
+        quarantine_after_failures=row[19],
+        own_retry=bool(row[20]),
     )
 
 

@@ -1,6 +1,7 @@
 """The leader's changes to runs: assigned, taken back, skipped, canceled, kept waiting."""
 
 from collections.abc import Collection, Sequence
+from dataclasses import replace
 from uuid import UUID
 
 from scheduler.domain.values import Fence, Reason, StartOrder
@@ -44,6 +45,19 @@ ASSIGN = Statement(
         """,
     },
     result=f"SELECT r.worker_id, {ORDER_COLUMNS} FROM changed AS r {ORDER_JOINS}",
+)
+# Only for runs that a start cap or a retry budget counts.
+ASSIGN_COUNTED = replace(
+    ASSIGN,
+    batches={**ASSIGN.batches, "g": {"id": "uuid", "is_retry": "boolean"}},
+    steps={
+        **ASSIGN.steps,
+        "counted": """
+            INSERT INTO scheduler_job_start (run_id, definition_id, is_retry)
+            SELECT r.id, r.definition_id, g.is_retry FROM changed AS r JOIN g ON g.id = r.id
+            WHERE true ON CONFLICT (run_id) DO NOTHING
+        """,
+    },
 )
 
 _BACK = f"""
@@ -160,18 +174,25 @@ class RunWrites(Closing):
 
     def _declare(self, declared: Collection[Transition]) -> None:
         self._assign = with_outbox(ASSIGN, declared)
+        self._assign_counted = with_outbox(ASSIGN_COUNTED, declared)
         self._unassign = with_outbox(UNASSIGN, declared)
         self._unassign_lost = with_outbox(UNASSIGN_LOST, declared)
         self._skip = with_outbox(SKIP, declared)
         self._cancel_waiting = with_outbox(CANCEL_WAITING, declared)
 
     def assign(
-        self, fence: Fence, assignments: Sequence[tuple[UUID, str, int]]
+        self,
+        fence: Fence,
+        assignments: Sequence[tuple[UUID, str, int]],
+        *,
+        counted: Sequence[tuple[UUID, bool]] = (),
     ) -> list[tuple[str, StartOrder]]:
+        statement = self._assign_counted if counted else self._assign
+        more: Batches = {"g": counted} if counted else {}
         return [
             (row[0], order_of(row[1:]))
             for part in chunks(assignments)
-            for row in fenced(self._session, fence, self._assign, {"v": part})
+            for row in fenced(self._session, fence, statement, {"v": part, **more})
         ]
 
     def unassign(

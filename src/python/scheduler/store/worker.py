@@ -14,6 +14,7 @@ from scheduler.store.dialects import maybe_uuid, uuid_of
 from scheduler.store.fencing import chunks
 from scheduler.store.orders import ORDER_COLUMNS, ORDER_JOINS, order_of
 from scheduler.store.outbox import CHANGED_COLUMNS, Transition, with_outbox
+from scheduler.store.quarantine import COUNTING
 from scheduler.store.replay import ReplayWrites
 from scheduler.store.sessions import Database
 from scheduler.store.statements import Statement
@@ -57,6 +58,7 @@ CLAIMED = Statement(
     """,
 )
 RESULT_COLUMNS = {
+    "nr": "integer",
     "id": "uuid",
     "claim_token": "uuid",
     "state": "text",
@@ -89,7 +91,8 @@ FINISH = Statement(
                               ELSE p.reason END,
                 retry_due_at = CASE WHEN r.cancel_requested_at IS NULL
                     THEN clock_timestamp() + make_interval(secs => p.retry_delay) END
-            FROM picked AS p WHERE r.id = p.id RETURNING {CHANGED_COLUMNS}
+            FROM picked AS p WHERE r.id = p.id
+            RETURNING {CHANGED_COLUMNS}, r.retry_due_at, r.cancel_requested_at
         """,
         "detailed": """
             INSERT INTO scheduler_job_run_detail
@@ -104,12 +107,14 @@ FINISH = Statement(
                 max_rss_bytes = excluded.max_rss_bytes, read_bytes = excluded.read_bytes,
                 write_bytes = excluded.write_bytes
         """,
-        "quarantined": """
-            UPDATE scheduler_job_definition AS d SET quarantined_at = clock_timestamp()
-            WHERE d.quarantined_at IS NULL AND d.id IN (
-                SELECT r.definition_id FROM picked AS p JOIN changed AS r ON r.id = p.id
-                WHERE p.quarantine)
+        "ended": """
+            SELECT r.definition_id, p.nr, CASE WHEN r.state = 'SUCCEEDED' THEN 1 ELSE 0 END AS good,
+                   CASE WHEN r.state IN ('FAILED', 'TIMED_OUT') AND r.retry_due_at IS NULL
+                             AND r.cancel_requested_at IS NULL THEN 1 ELSE 0 END AS failed,
+                   CASE WHEN p.quarantine THEN 1 ELSE 0 END AS at_once
+            FROM picked AS p JOIN changed AS r ON r.id = p.id
         """,
+        **COUNTING,
     },
     result="SELECT r.id FROM changed AS r",
 )
@@ -204,7 +209,8 @@ class SqlWorkerStore(ReplayWrites):
         return [run for part in chunks(single) for run in self._finish_part(part)]
 
     def _finish_part(self, results: Sequence[RunResult]) -> list[UUID]:
-        rows = self._session.run(self._finish, {"v": [_result_row(result) for result in results]})
+        ended = [(nr, *_result_row(result)) for nr, result in enumerate(results)]
+        rows = self._session.run(self._finish, {"v": ended})
         changed = [uuid_of(row[0]) for row in rows]
         late = [result for result in results if result.run_id not in set(changed)]
         if late:
