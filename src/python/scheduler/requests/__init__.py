@@ -14,10 +14,10 @@ from scheduler.requests.cluster import (
 from scheduler.requests.jobs import (
     delete_definition,
     find_job,
-    release_quarantine,
     save_definition,
     set_enabled,
 )
+from scheduler.requests.quarantine import quarantine_job, release_quarantine
 from scheduler.requests.runs import find_run, request_cancel, request_rerun, request_run
 
 __all__ = [
@@ -25,6 +25,7 @@ __all__ = [
     "find_job",
     "find_run",
     "pause",
+    "quarantine_job",
     "release_quarantine",
     "request_cancel",
     "request_degrade_leader",
