@@ -53,7 +53,7 @@ def test_of_a_storm_only_as_many_start_as_the_cap_allows():
 def test_what_waits_says_until_when():
     run = of_job(9, start_cap_per_minute=2)
     ((_, _, detail),) = guarded([run], ages(50.0, 20.5)).waiting
-    expected = "at most 2 starts of the job in 60 s; its turn is at about 2026-11-23T06:00:10+00:00"
+    expected = "start cap of the job: 2 in 60 s; its turn is at about 2026-11-23T06:00:10+00:00"
     assert detail == expected
 
 
@@ -124,7 +124,7 @@ def test_the_clusters_cap_counts_all_jobs_together():
     answer = guarded(runs, ages(10.0, job=77), cluster_cap=3)
     assert started(answer) == [1, 2]
     assert reasons(answer) == [Reason.WAIT_START_CAP] * 3
-    assert "in the cluster" in answer.waiting[0][2]
+    assert "of the cluster" in answer.waiting[0][2]
     assert [run.int for run, _ in answer.counted] == [1, 2]
 
 

@@ -104,11 +104,11 @@ class Guard:
             return self._beyond(run, budget)
         cap = self._cap(run)
         if cap is not None and cap.used_up:
-            most = f"at most {run.start_cap_per_minute} starts of the job in 60 s"
-            return self._wait(run, cap, Reason.WAIT_START_CAP, most)
+            limit = f"start cap of the job: {run.start_cap_per_minute} in 60 s"
+            return self._wait(run, cap, Reason.WAIT_START_CAP, limit)
         if self._cluster is not None and self._cluster.used_up:
-            most = f"at most {self._cluster_cap} starts in the cluster in 60 s"
-            return self._wait(run, self._cluster, Reason.WAIT_START_CAP, most)
+            limit = f"start cap of the cluster: {self._cluster_cap} in 60 s"
+            return self._wait(run, self._cluster, Reason.WAIT_START_CAP, limit)
         return Verdict(Outcome.START)
 
     def started(self, run: WaitingRun) -> tuple[bool, bool]:
@@ -140,15 +140,15 @@ class Guard:
         return self._starts.get(run.definition_id, [])
 
     def _beyond(self, run: WaitingRun, budget: Allowance) -> Verdict:
-        most = f"at most {run.retry_budget_per_hour} retries of the job in an hour"
+        limit = f"retry budget of the job: {run.retry_budget_per_hour} in an hour"
         if budget.held < (run.retry_budget_per_hour or 0):
-            return self._wait(run, budget, Reason.WAIT_RETRY_BUDGET, most)
-        detail = f"{most}, and {budget.held} wait already: this one is given up"
+            return self._wait(run, budget, Reason.WAIT_RETRY_BUDGET, limit)
+        detail = f"{limit}, and {budget.held} wait already: this one is given up"
         return Verdict(Outcome.SKIP, Reason.RETRY_BUDGET, detail)
 
-    def _wait(self, run: WaitingRun, allowance: Allowance, reason: Reason, most: str) -> Verdict:
+    def _wait(self, run: WaitingRun, allowance: Allowance, reason: Reason, limit: str) -> Verdict:
         until = self.turns[run.run_id] = self._now + timedelta(seconds=allowance.turn())
-        return Verdict(Outcome.WAIT, reason, f"{most}; its turn is at about {_second(until)}")
+        return Verdict(Outcome.WAIT, reason, f"{limit}; its turn is at about {_second(until)}")
 
 
 def _allowance(limit: int, window_seconds: float, starts: Iterable[Start]) -> Allowance:

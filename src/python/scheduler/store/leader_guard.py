@@ -69,8 +69,8 @@ ALERT_EXHAUSTED = Statement(
                 (xid, code, severity, definition_id, job_name, text, since, at)
             SELECT pg_current_xact_id()::text::bigint, '{AlertCode.RETRY_BUDGET_EXHAUSTED}',
                    '{SEVERITY[AlertCode.RETRY_BUDGET_EXHAUSTED]}', d.id, d.name,
-                   'Job ' || d.name || ' has spent its ' || d.retry_budget_per_hour
-                   || ' retries of an hour: further ones wait or are given up.',
+                   'Job ' || d.name || ' has spent its retry budget of an hour, '
+                   || d.retry_budget_per_hour || ': further retries wait or are given up.',
                    clock_timestamp(), clock_timestamp()
             FROM f CROSS JOIN v JOIN scheduler_job_definition AS d ON d.id = v.definition_id
             WHERE NOT EXISTS (

@@ -19,7 +19,7 @@ _BEGINS = """
 """
 _WHY = """
     CASE WHEN s.at_once = 1 THEN 'one slot lost its worker max_orphans times'
-         ELSE d.quarantine_after_failures || ' slots failed for good in a row' END
+         ELSE 'it reached its limit of failures in a row, ' || d.quarantine_after_failures END
 """
 
 # ``part``: how many successes came before. ``opening`` failures go on from the count so far,

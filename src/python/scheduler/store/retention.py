@@ -48,8 +48,8 @@ KINDS = (
     _kind("requests", "scheduler_run_request", "id", "handled_at < %(cutoff)s", {}),
     _kind("events", "scheduler_event", "id", "handled_at < %(cutoff)s", {}),
     _kind("audit rows", "scheduler_admin_action", "id", "at < %(cutoff)s", {}),
-    _kind("alerts", "scheduler_alert", "id", "at < %(cutoff)s", {}),
     _kind("ended workers", "scheduler_worker_lease", "worker_id", "ended_at < %(cutoff)s", {}),
+    _kind("alerts", "scheduler_alert", "id", "at < %(cutoff)s", {}),
 )
 
 

@@ -16,8 +16,8 @@ class Command(BaseCommand):
     help = (
         "Pause the whole cluster: nothing starts until scheduler_resume, whatever restarts; what "
         "runs goes on, and so does planning. Timed runs that wait longer than they may be late "
-        "become SKIPPED. Exit codes: 0 paused, 1 it was paused already, 2 for bad input or a database "
-        "that does not answer."
+        "become SKIPPED. Exit codes: 0 paused, 1 it was paused already, 2 for bad input or a "
+        "database that does not answer."
     )
 
     def add_arguments(self, parser: ArgumentParser) -> None:
