@@ -119,7 +119,8 @@ WAIT = Statement(
         "picked": """
             SELECT r.id, v.reason, v.detail
             FROM f CROSS JOIN v JOIN scheduler_job_run AS r ON r.id = v.id
-            WHERE r.state = 'PENDING' AND r.reason <> v.reason
+            WHERE r.state = 'PENDING'
+              AND (r.reason <> v.reason OR v.reason IN ('WAIT_START_CAP', 'WAIT_RETRY_BUDGET'))
             ORDER BY r.id FOR NO KEY UPDATE OF r
         """,
         "changed": """
@@ -227,7 +228,7 @@ class RunWrites(Closing):
         ]
 
     def wait(self, fence: Fence, runs: Sequence[tuple[UUID, Reason, str]]) -> None:
-        """Written only where the reason is another one than before."""
+        """Written only where the reason is another one than before, or says until when."""
         for part in chunks(runs):
             _ids(self._session, fence, WAIT, {"v": part})
 
