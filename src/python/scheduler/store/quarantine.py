@@ -72,3 +72,8 @@ COUNTING = {
         WHERE c.quarantined_at = s.at
     """,
 }
+ENDING_A_ROW = """
+    UPDATE scheduler_job_definition AS d SET failures_in_row = 0
+    WHERE d.failures_in_row > 0 AND d.id IN (SELECT r.definition_id FROM changed AS r)
+"""
+"""In place of all that, where a statement ends runs with success alone."""
