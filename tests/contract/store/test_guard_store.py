@@ -167,3 +167,16 @@ class TestARetryThatWaits:
         world.leader.orphan(world.fence, [(run, 0.0, False)])
         world.leader.spawn_retries(world.fence, 10)
         assert not self.own(world)
+
+
+@pytest.mark.parametrize(
+    "reason", [Reason.WAIT_START_CAP, Reason.WAIT_RETRY_BUDGET, Reason.WAIT_QUARANTINED]
+)
+def test_what_is_held_already_hides_nothing_behind_the_limit_of_a_look(
+    world: World, reason: Reason
+):
+    held = world.plan(world.define("flood", priority=5), 3)
+    world.leader.wait(world.fence, [(run, reason, "x") for run in held])
+    (other,) = world.plan(world.define("other"))
+    assert [row.run_id for row in world.leader.waiting(world.now(), 1)] == [other]
+    assert [row.run_id for row in world.leader.waiting(world.now(), 9)] == [other, *held]

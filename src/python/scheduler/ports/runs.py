@@ -44,7 +44,8 @@ class LeaderStore(OnTimeline, Protocol):
     def waiting(
         self, until: datetime, limit: int, *, for_a_place_only: bool = False
     ) -> list[WaitingRow]:
-        """PENDING with ``due_at <= until``, priority high first, then due_at, then id.
+        """PENDING with ``due_at <= until``, priority high first, then due_at, then id; but those
+        that the storm guard holds already come after all others.
 
         ``for_a_place_only``: those of the policy ``allow`` without a limit in parallel for which
         no other reason to wait is kept: nothing but a free place decides about them."""

@@ -59,18 +59,20 @@ _WAITING = """
 """
 # Slots that catch up, and backfills, come after what is due now (domain.runs.is_catch_up).
 _IN_TURN = """
-    ORDER BY d.priority DESC,
+             d.priority DESC,
              r.attempt = 1 AND (r.due_at > r.scheduled_for OR r.slot_key LIKE 'b:%%'),
              r.due_at, r.id
     LIMIT %(limit)s
 """
-WAITING = Statement(f"{_WAITING} {_IN_TURN}")
+# What a limit of the storm guard holds may be much, and must not hide all else behind the LIMIT.
+_HELD_LAST = "r.reason IN ('WAIT_START_CAP', 'WAIT_RETRY_BUDGET', 'WAIT_QUARANTINED')"
+WAITING = Statement(f"{_WAITING} ORDER BY {_HELD_LAST}, {_IN_TURN}")
 WAITING_FOR_A_PLACE = Statement(f"""
     {_WAITING}
     AND d.concurrency_policy = 'allow' AND d.max_parallel IS NULL
     AND d.start_cap_per_minute IS NULL AND d.retry_budget_per_hour IS NULL
     AND (substr(r.reason, 1, 5) <> 'WAIT_' OR r.reason = 'WAIT_CAPACITY')
-    {_IN_TURN}
+    ORDER BY {_IN_TURN}
 """)
 ACTIVE = Statement("""
     SELECT r.id, r.definition_id, r.state, r.worker_id, r.assign_seq, r.due_at,
