@@ -157,7 +157,9 @@ def _starts(world: "World") -> list[str]:
            WHERE started_at IS NOT NULL ORDER BY started_at""",
         (),
     )
-    caps = [(f"job {job.definition_id}", job.start_cap, job.definition_id) for job in world.jobs]
+    caps: list[tuple[str, int | None, int | None]] = [
+        (f"job {job.definition_id}", job.start_cap, job.definition_id) for job in world.jobs
+    ]
     caps.append(("the cluster", world.config.start_cap_per_minute, None))
     findings = []
     for name, cap, definition_id in caps:
