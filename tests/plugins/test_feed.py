@@ -38,7 +38,7 @@ class FakeOutbox:
         self.forgotten_for: list[Sequence[str]] = []
         self.error: Exception | None = None
 
-    def unread(self, reader: str, limit: int) -> OutboxBatch:
+    def unread(self, reader: str, limit: int) -> OutboxBatch[RunTransition]:
         self._fail()
         end = min(self.at + 2, len(self.held))
         return OutboxBatch(tuple(self.held[self.at : end]), (0, 1, end))

@@ -1,4 +1,4 @@
-"""One test per hook: executors, transitions, health checks."""
+"""One test per hook: executors, transitions, alerts, health checks."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -12,6 +12,9 @@ from scheduler.plugin_api.hookspecs import hookimpl
 from scheduler.plugin_api.host import PluginHost
 from scheduler.plugin_api.plugin import Plugin
 from scheduler.plugin_api.values import (
+    Alert,
+    AlertCode,
+    AlertSeverity,
     HealthCheck,
     HealthReport,
     HealthStatus,
@@ -21,6 +24,7 @@ from scheduler.plugin_api.values import (
 )
 from tests.plugins.builders import (
     JOB,
+    NOON,
     RUN,
     SITE,
     Echo,
@@ -221,6 +225,51 @@ def test_a_plugin_that_fails_to_take_a_batch_is_to_be_told_again(error):
     assert [(f.plugin, f.hook, f.count) for f in host.failures] == [
         ("busy", "scheduler_run_transitioned", 1)
     ]
+
+
+# -------------------------------------------------------------------------------------- alerts
+
+
+def alert(number: int = 1) -> Alert:
+    return Alert(number, AlertCode.QUARANTINE_BEGUN, AlertSeverity.ERROR, "nightly", "Held.", NOON)
+
+
+class Listener(Plugin):
+    name = "listener"
+
+    def __init__(self) -> None:
+        self.heard: list[Alert] = []
+
+    @hookimpl
+    def scheduler_alert(self, alert: Alert) -> None:
+        self.heard.append(alert)
+
+
+def test_hook_scheduler_alert():
+    host = host_of(Listener, HttpPlugin)
+    assert host.alert_readers() == ("listener",)
+    assert host.deliver_alerts("listener", [alert(1), alert(2)])
+    (listener,) = (plugin for plugin in host.plugins if isinstance(plugin, Listener))
+    assert [one.alert_id for one in listener.heard] == [1, 2]
+
+
+@pytest.mark.parametrize("error", [RuntimeError("no"), SystemExit(3)])
+def test_a_plugin_that_fails_to_hear_an_alert_is_to_be_told_again(error):
+    class Deaf(Plugin):
+        name = "deaf"
+
+        @hookimpl
+        def scheduler_alert(self, alert: Alert) -> None:
+            raise error
+
+    host = host_of(Deaf, Listener)
+    assert host.deliver_alerts("deaf", [alert(1), alert(2)]) is False
+    assert host.deliver_alerts("listener", [alert(1)]) is True
+    assert [(f.plugin, f.hook, f.count) for f in host.failures] == [("deaf", "scheduler_alert", 1)]
+
+
+def test_without_such_a_plugin_nobody_is_told_of_alerts():
+    assert host_of(Recorder).alert_readers() == ()
 
 
 # -------------------------------------------------------------------------------------- health

@@ -41,6 +41,7 @@ class Job:
     fails: float
     ignores_term: float
     ends_at: datetime
+    start_cap: int | None = None
     versions: list[Version] = field(default_factory=list)
     hand_runs: list[str] = field(default_factory=list)
 
@@ -72,7 +73,26 @@ def draw_spec(random: Random, now: datetime) -> dict[str, Any]:
 
 def draw_jobs(world: "World", count: int, ends_at: datetime) -> list[Job]:
     draw = _draw_long_job if world.scenario.only_long_runs else _draw_job
-    return [draw(world, number, ends_at) for number in range(1, count + 1)]
+    jobs = [draw(world, number, ends_at) for number in range(1, count + 1)]
+    for job in jobs if world.scenario.guarded else ():
+        _guard(world, job)
+    return jobs
+
+
+def _guard(world: "World", job: Job) -> None:
+    random = world.random
+    job.start_cap = random.choice([None, 2, 4, 8])
+    world.sql(
+        """UPDATE scheduler_job_definition
+           SET start_cap_per_minute = ?, retry_budget_per_hour = ?, quarantine_after_failures = ?
+           WHERE id = ?""",
+        (
+            job.start_cap,
+            random.choice([None, 3, 20]),
+            random.choice([None, 1, 3]),
+            job.definition_id,
+        ),
+    )
 
 
 def _draw_long_job(world: "World", number: int, ends_at: datetime) -> Job:
@@ -231,5 +251,5 @@ def degrade_leader(world: "World") -> None:
 
 
 def release_quarantines(world: "World") -> None:
-    world.sql("UPDATE scheduler_job_definition SET quarantined_at = NULL", ())
+    world.sql("UPDATE scheduler_job_definition SET quarantined_at = NULL, failures_in_row = 0", ())
     world.ring("leader")

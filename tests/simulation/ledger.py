@@ -40,6 +40,7 @@ def check(world: "World") -> None:
         *_outcomes(world),
         *(finding for job in world.jobs for finding in _slots(world, job)),
         *(finding for job in world.jobs for finding in _hand_runs(world, job)),
+        *_starts(world),
     ]
     if findings:
         raise PromiseBroken("at the end: " + "; ".join(findings[:8]))
@@ -147,6 +148,26 @@ def _hand_runs(world: "World", job: Job) -> list[str]:
     found = Counter(row[0] for row in rows)
     lost = [f"the run asked for by {key} is lost" for key in job.hand_runs if key not in found]
     return lost + [f"{key} made {n} runs" for key, n in found.items() if n > 1]
+
+
+def _starts(world: "World") -> list[str]:
+    """In no minute did more runs start than a cap says."""
+    rows = world.sql(
+        """SELECT definition_id, started_at FROM scheduler_job_run
+           WHERE started_at IS NOT NULL ORDER BY started_at""",
+        (),
+    )
+    caps: list[tuple[str, int | None, int | None]] = [
+        (f"job {job.definition_id}", job.start_cap, job.definition_id) for job in world.jobs
+    ]
+    caps.append(("the cluster", world.config.start_cap_per_minute, None))
+    findings = []
+    for name, cap, definition_id in caps:
+        begun = [_time(row[1]) for row in rows if definition_id in (None, row[0])]
+        for first, late in zip(begun, begun[cap:], strict=False) if cap else ():
+            if late - first < timedelta(seconds=60):
+                findings.append(f"{name} started more than {cap} runs from {first} to {late}")
+    return findings
 
 
 def _time(text: str) -> datetime:

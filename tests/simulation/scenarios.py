@@ -1,5 +1,7 @@
 """The kinds of worlds that seeds are drawn for."""
 
+from dataclasses import replace
+
 from scheduler.runtime.config import RuntimeConfig
 from tests.simulation.faults import STORM
 from tests.simulation.weather import Odds
@@ -82,6 +84,15 @@ DEPOSED = Scenario(
 )
 """Leaders that stand still in the middle of what they write."""
 
+GUARDED = Scenario(
+    "guarded",
+    guarded=True,
+    settle_seconds=40000.0,
+    config=replace(SHORT, start_cap_per_minute=12),
+    odds=Odds(late=0.03, late_seconds=30.0, slow=0.02),
+)
+"""Limits of the storm guard, while leaders and workers come and go."""
+
 SCENARIOS = {
     one.name: one
     for one in (
@@ -95,5 +106,6 @@ SCENARIOS = {
         ECHOES,
         SUCCESSIONS,
         DEPOSED,
+        GUARDED,
     )
 }

@@ -15,6 +15,7 @@ from tests.simulation.scenarios import (
     DEFAULTS,
     DEPOSED,
     ECHOES,
+    GUARDED,
     SIEGE,
     STALLS,
     STORMY,
@@ -67,6 +68,13 @@ def test_a_new_leader_waits_for_the_leases_that_an_earlier_one_carried(seed: int
 @pytest.mark.parametrize("seed", range(3))
 def test_a_deposed_leader_writes_nothing_more(seed: int) -> None:
     simulate(seed, DEPOSED)
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_no_cap_is_exceeded_and_nothing_is_lost_whatever_befalls_a_guarded_cluster(
+    seed: int,
+) -> None:
+    simulate(seed, GUARDED)
 
 
 def test_an_hour_of_healthy_running_under_load_has_exactly_one_term() -> None:

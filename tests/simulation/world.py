@@ -56,6 +56,8 @@ class Scenario:
     """How long a fault usually lasts at most; some last four times as long."""
     leader_share: float = 0.5
     """How often a fault of a machine is one of the leader's; the others share the rest."""
+    guarded: bool = False
+    """Most jobs have limits of the storm guard."""
     only_long_runs: bool = False
     """Each job's runs outlive leases, may overlap and are retried however often orphaned."""
     odds: Odds = CALM

@@ -11,6 +11,7 @@ from django.http import HttpRequest
 from scheduler.domain.errors import InvalidCalendar
 from scheduler.models import (
     AdminActionLog,
+    Alert,
     ApiToken,
     Calendar,
     Event,
@@ -32,9 +33,14 @@ def _who(request: HttpRequest) -> str:
 @admin.register(JobDefinition)
 class JobDefinitionAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
     list_display = ["name", "enabled", "command_name", "schedule", "timezone", "queue", "priority"]
-    list_filter = ["enabled", "queue", "concurrency_policy"]
+    list_filter = [
+        "enabled",
+        "queue",
+        "concurrency_policy",
+        ("quarantined_at", admin.EmptyFieldListFilter),
+    ]
     search_fields = ["name", "description", "command_name"]
-    exclude = ["deleted_at", "provenance", "quarantined_at"]
+    exclude = ["deleted_at", "provenance"]
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[JobDefinition]:
         return super().get_queryset(request).filter(deleted_at=None)
@@ -42,8 +48,9 @@ class JobDefinitionAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
     def get_readonly_fields(
         self, request: HttpRequest, obj: JobDefinition | None = None
     ) -> list[str]:
-        """A job is known by its name: to rename one, make another."""
-        return ["name"] if obj else []
+        """A job is known by its name: to rename one, make another. Its quarantine is set and
+        released by commands of their own."""
+        return ["name", "quarantined_at", "quarantine_reason", "failures_in_row"] if obj else []
 
     def save_model(self, request: HttpRequest, obj: JobDefinition, form: Any, change: bool) -> None:
         fields = {name: getattr(obj, name) for name in form.changed_data if name in EDITABLE_FIELDS}
@@ -152,3 +159,10 @@ class WorkerLeaseAdmin(ReadOnlyAdmin):
 class AdminActionLogAdmin(ReadOnlyAdmin):
     list_display = ["at", "actor", "action", "target"]
     search_fields = ["actor", "target"]
+
+
+@admin.register(Alert)
+class AlertAdmin(ReadOnlyAdmin):
+    list_display = ["at", "code", "severity", "job_name", "text"]
+    list_filter = ["code", "severity"]
+    search_fields = ["job_name", "text"]

@@ -52,8 +52,8 @@ def finish(world: World, tokens: dict[UUID, UUID], state: RunState = S.SUCCEEDED
 def drain(world: World, outbox: SqlOutbox, reader: str, limit: int = 100) -> list[RunTransition]:
     """All that ``reader`` has not taken, taken."""
     found: list[RunTransition] = []
-    while (batch := outbox.unread(reader, limit)).transitions:
-        found += batch.transitions
+    while (batch := outbox.unread(reader, limit)).items:
+        found += batch.items
         outbox.taken(world.fence, reader, batch.place)
     return found
 
@@ -162,7 +162,7 @@ def test_a_deposed_leader_cannot_move_a_readers_place(world, outbox):
         outbox.taken(stale, "p", batch.place)
     with pytest.raises(StaleEpoch):
         outbox.forget(Fence(99, uuid4()), ["p"])
-    assert outbox.unread("p", 10).transitions == batch.transitions
+    assert outbox.unread("p", 10).items == batch.items
 
 
 # ------------------------------------------------------------------ slow commits (PostgreSQL only)

@@ -172,7 +172,7 @@ def test_plugins_are_told_of_what_came_back(world: World):
     store.replay_claims([(claim, 1.0)])
     store.close()
     with SqlOutbox(world.database) as outbox:
-        told = outbox.unread("someone", 10).transitions
+        told = outbox.unread("someone", 10).items
     assert [(each.run_id, each.new) for each in told] == [(claim.run_id, RunState.RUNNING)]
 
 

@@ -135,6 +135,17 @@ class World:
         self.sequence += 1
         return self.fence.epoch << 32 | self.sequence
 
+    def limit(self, definition: int, **limits: int | None) -> None:
+        """Set limits of a definition."""
+        for column, value in limits.items():
+            text = f"UPDATE scheduler_job_definition SET {column} = %(value)s WHERE id = %(id)s"
+            self.session.run(Statement(text), value=value, id=definition)
+
+    def age_alerts(self, seconds: float) -> None:
+        """All alerts so far were raised so many seconds ago."""
+        then = "clock_timestamp() + make_interval(secs => %(by)s)"
+        self.session.run(Statement(f"UPDATE scheduler_alert SET at = {then}"), by=-seconds)
+
     def age_lease(self, worker_id: str, seconds: float) -> None:
         self.session.run(SET_RENEWED, worker_id=worker_id, by=-seconds)
 

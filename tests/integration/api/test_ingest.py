@@ -52,7 +52,7 @@ def plan(world: World) -> None:
 
 def orders(world: World) -> list[StartOrder]:
     """Every PENDING run, assigned to w-1."""
-    waiting = world.leader.waiting(world.now(), 1000)
+    waiting = world.leader.waiting(world.now(), 1000, heads=1000)
     triples = [(row.run_id, "w-1", world.next_seq()) for row in waiting]
     return [order for _, order in world.leader.assign(world.fence, triples)]
 
@@ -167,7 +167,7 @@ class TestJobsThatDoNotRun:
         JobDefinition.objects.update(quarantined_at=world.now())
         assert len(take()[0].runs) == 1
         plan(world)
-        (waiting,) = world.leader.waiting(world.now(), 10)
+        (waiting,) = world.leader.waiting(world.now(), 10, heads=10)
         assert waiting.quarantined
 
 

@@ -99,6 +99,10 @@ class Waiting:
     quarantined: bool = False
     reason: Reason | None = None
     depends: bool = False
+    start_cap_per_minute: int | None = None
+    retry_budget_per_hour: int | None = None
+    quarantine_after_failures: int | None = None
+    own_retry: bool = False
 
 
 @dataclass(frozen=True)

@@ -53,6 +53,21 @@ def test_the_command_of_an_order_is_loaded_ahead_unless_a_new_interpreter_shall(
     assert worker.host.warmed == ["noop"]
 
 
+def test_a_run_whose_claim_was_refused_by_a_pause_starts_soon_after_it(worker):
+    held = order()
+    worker.tick()
+    worker.offer(held)
+    seq = worker.store.claimable.pop(held.run_id)
+    worker.tick()
+    assert worker.host.launched == []
+    worker.store.rows = [MyRow(held.run_id, RunState.ASSIGNED, seq, None, cancel_requested=False)]
+    worker.store.orders_in_rdb = [held]
+    worker.store.claimable[held.run_id] = seq
+    worker.tick(0.5)
+    worker.tick()
+    assert [spec.run_id for spec in worker.host.launched] == [held.run_id]
+
+
 def test_the_same_order_twice_starts_one_process(worker):
     once = order()
     worker.offer(once)

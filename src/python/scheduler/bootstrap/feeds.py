@@ -1,4 +1,4 @@
-"""The loops that tell plugins of the runs' transitions, while this worker leads."""
+"""The loops that tell plugins of the runs' transitions and of alerts, while this worker leads."""
 
 from contextlib import ExitStack
 from functools import partial
@@ -7,6 +7,7 @@ from scheduler.plugin_api.host import PluginHost
 from scheduler.runtime.feed import PluginFeed
 from scheduler.runtime.parts import Parts
 from scheduler.runtime.supervisor import Loop
+from scheduler.store.alerts import SqlAlertOutbox, reader_name
 from scheduler.store.outbox_reader import SqlOutbox
 from scheduler.store.sessions import Database
 
@@ -14,8 +15,9 @@ from scheduler.store.sessions import Database
 def plugin_feeds(
     plugins: PluginHost, parts: Parts, database: Database, undo: ExitStack
 ) -> list[Loop]:
-    """One loop, with a connection of its own, for each plugin that declared states. The
-    connection is opened when this worker first leads, and closed by ``undo``."""
+    """One loop, with a connection of its own, for each plugin that declared states, and one for
+    each that hears of alerts. The connection is opened when this worker first leads, and closed
+    by ``undo``."""
     readers = sorted(plugins.transition_readers())
     loops = []
     for reader in readers:
@@ -27,4 +29,22 @@ def plugin_feeds(
             lambda: parts.leadership.term,
         )
         loops.append(Loop(f"plugin-{reader}", feed.tick, parts.adapters.clock))
+    return loops + _alert_feeds(plugins, parts, database, undo)
+
+
+def _alert_feeds(
+    plugins: PluginHost, parts: Parts, database: Database, undo: ExitStack
+) -> list[Loop]:
+    loops = []
+    for plugin in plugins.alert_readers():
+        name = reader_name(plugin)
+        feed = PluginFeed(
+            name,
+            [name],
+            undo.enter_context(SqlAlertOutbox(database)),
+            partial(plugins.deliver_alerts, plugin),
+            lambda: parts.leadership.term,
+            batch_size=1,
+        )
+        loops.append(Loop(f"alerts-{plugin}", feed.tick, parts.adapters.clock))
     return loops

@@ -90,6 +90,7 @@ def runtime_config(settings: CoreSettings) -> RuntimeConfig:
         reassign_assigned_after_seconds=settings.reassign_assigned_after_seconds,
         continuation_confirm_seconds=settings.continuation_confirm_seconds,
         skip_late_runs_after_seconds=settings.skip_late_runs_after_seconds,
+        start_cap_per_minute=settings.start_cap_per_minute,
     )
 
 

@@ -14,7 +14,9 @@ A run is, in this order of questions:
    ``skip_late_after_seconds`` of its due instant (catch-ups and retries are never too late);
 3. **waiting** with WAIT_UPSTREAM, or **skipped**, by the upstreams that it depends on;
 4. **waiting** with WAIT_PAUSED or WAIT_QUARANTINED: a person said so;
-5. **replaced** by a newer waiting run, held, or skipped by its concurrency policy;
+5. **replaced** by a newer waiting run; or **waiting** with WAIT_START_CAP or WAIT_RETRY_BUDGET, or
+   **skipped** with RETRY_BUDGET, by the storm guard (``domain.guard``); or held, or skipped by its
+   concurrency policy;
 6. **waiting** with the first of WAIT_NO_WORKER, WAIT_NO_QUEUE, WAIT_NO_LABEL,
    WAIT_NO_CAPABILITY, WAIT_CAPACITY that leaves no worker over: the most specific truth;
 7. **assigned**.
@@ -30,6 +32,7 @@ from uuid import UUID
 
 from scheduler.domain.concurrency import Holders, Outcome, Verdict, may_start_ahead, superseded
 from scheduler.domain.dependencies import Held, Upstream, held
+from scheduler.domain.guard import Guard, Start
 from scheduler.domain.placement import Pool, WorkerSlot
 from scheduler.domain.runs import ActiveRun, WaitingRun, is_catch_up, too_late_after
 from scheduler.domain.values import DesiredMode, LeaseState, Reason, WorkerView
@@ -43,6 +46,8 @@ class AssignmentPolicies:
 
     skip_late_after_seconds: float = 300.0
     paused: bool = False
+    start_cap_per_minute: int = 0
+    """Of all jobs together; 0: none."""
 
 
 @dataclass(slots=True)
@@ -56,6 +61,10 @@ class Assignments:
     """Runs, active or waiting, to be asked to cancel with Reason.REPLACED; each once."""
     upstream_until: datetime | None = None
     """The earliest instant at which a run has waited for its upstreams as long as it may."""
+    counted: list[tuple[UUID, bool]] = field(default_factory=list)
+    """Those of ``assigned`` that count as starts, and whether as a retry of a budget."""
+    turns: dict[UUID, datetime] = field(default_factory=dict)
+    """When each of the runs that the storm guard holds is expected to have its turn."""
 
 
 def worker_slots(
@@ -115,18 +124,21 @@ def assign(
     *,
     ahead: Sequence[WorkerSlot] | None = None,
     upstreams: Mapping[UUID, Sequence[Upstream]] | None = None,
+    starts: Sequence[Start] = (),
 ) -> Assignments:
     """Decide about every run of ``runs`` (PENDING, due by now or soon). ``now`` is cluster time.
 
     The load of ``workers`` is what takes a place now; that of ``ahead``, the same workers, counts
     the runs handed to them before they are due too (None: there are none). Runs due later go to
     the least loaded of those, up to as many again as it has places: a place taken in advance is
-    taken from nobody who is due now. ``upstreams`` are those that runs have to ask, by run id.
+    taken from nobody who is due now. ``upstreams`` are those that runs have to ask, by run id;
+    ``starts`` those that a limit of the storm guard counts.
     """
     answer = Assignments()
     holders, pool = Holders(active), Pool(workers)
     later = Pool([replace(w, capacity=2 * w.capacity) for w in (ahead or workers)])
-    candidates = [run for run in runs if _is_decidable(run, now)]
+    guard = Guard(starts, now, policies.start_cap_per_minute)
+    candidates = [run for run in runs if _is_decidable(run, now, policies)]
     startable = []
     for run in sorted(candidates, key=_order):
         held_up = held(run, (upstreams or {}).get(run.run_id, ()), now)
@@ -142,13 +154,18 @@ def assign(
     answer.replace.extend(replaced)
     for run in startable:
         if run.run_id not in replaced:
-            _place(run, holders, pool if run.due_at <= now else later, answer)
+            _place(run, guard, holders, pool if run.due_at <= now else later, answer)
     answer.replace = list(dict.fromkeys(answer.replace))
+    answer.turns = guard.turns
     return answer
 
 
-def _place(run: WaitingRun, holders: Holders, pool: Pool, answer: Assignments) -> None:
-    verdict = holders.verdict(run)
+def _place(
+    run: WaitingRun, guard: Guard, holders: Holders, pool: Pool, answer: Assignments
+) -> None:
+    verdict = guard.verdict(run)
+    if verdict.outcome is Outcome.START:
+        verdict = holders.verdict(run)
     if verdict.outcome is not Outcome.START:
         _hold(run, verdict, answer)
         return
@@ -156,6 +173,9 @@ def _place(run: WaitingRun, holders: Holders, pool: Pool, answer: Assignments) -
     if isinstance(placed, str):
         answer.assigned.append((run.run_id, placed))
         holders.started(run)
+        counts, as_retry = guard.started(run)
+        if counts:
+            answer.counted.append((run.run_id, as_retry))
     else:
         answer.waiting.append((run.run_id, *placed))
 
@@ -173,8 +193,9 @@ def _hold_up(run: WaitingRun, by: Held, answer: Assignments) -> None:
         answer.upstream_until = by.until
 
 
-def _is_decidable(run: WaitingRun, now: datetime) -> bool:
-    return not run.cancel_requested and (run.due_at <= now or may_start_ahead(run))
+def _is_decidable(run: WaitingRun, now: datetime, policies: AssignmentPolicies) -> bool:
+    ahead = may_start_ahead(run) and not policies.start_cap_per_minute
+    return not run.cancel_requested and (run.due_at <= now or ahead)
 
 
 def _order(run: WaitingRun) -> tuple[int, bool, datetime, UUID]:
@@ -190,7 +211,8 @@ def _lateness(run: WaitingRun, now: datetime, held_up: Held | None) -> str:
     late = f"{(now - run.due_at).total_seconds():.0f} s"
     if held_up is not None:
         return f"{late} after its due time it still waited: {held_up.detail}"
-    return f"no worker took it within {late} of its due time"
+    waited = f"; it waited with {run.reason}" if run.reason else ""
+    return f"no worker took it within {late} of its due time{waited}"
 
 
 def _stopped_by_a_person(

@@ -21,7 +21,7 @@ from dataclasses import dataclass
 from enum import Enum, StrEnum
 from uuid import UUID
 
-from scheduler.domain.runs import ActiveRun, WaitingRun, is_catch_up
+from scheduler.domain.runs import ActiveRun, WaitingRun, is_catch_up, is_guarded
 from scheduler.domain.values import Reason, RunState
 
 
@@ -99,7 +99,7 @@ def parallel_limit(run: WaitingRun) -> int | None:
 
 def may_start_ahead(run: WaitingRun) -> bool:
     """Whether a run may be handed out before its due instant: only where nothing can hold it."""
-    return parallel_limit(run) is None and not run.depends
+    return parallel_limit(run) is None and not run.depends and not is_guarded(run)
 
 
 def superseded(runs: Iterable[WaitingRun]) -> dict[UUID, UUID]:

@@ -39,6 +39,11 @@ class Candidate:
     skip_late_after_seconds: int | None
     cancel_requested: bool
     quarantined: bool
+    reason: Reason | None
+    start_cap_per_minute: int | None
+    retry_budget_per_hour: int | None
+    quarantine_after_failures: int | None
+    own_retry: bool
     depends: bool
 
 

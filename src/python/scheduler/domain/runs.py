@@ -14,7 +14,7 @@ from datetime import datetime, timedelta
 from typing import Protocol
 from uuid import UUID
 
-from scheduler.domain.values import RunState
+from scheduler.domain.values import Reason, RunState
 
 TIMED, BACKFILL = "t:", "b:"
 
@@ -56,6 +56,21 @@ class WaitingRun(Protocol):
     def depends(self) -> bool:
         """Whether its definition depends on others (``domain.dependencies``)."""
 
+    @property
+    def reason(self) -> Reason | None:
+        """The reason kept for it so far: why it waits."""
+
+    @property
+    def start_cap_per_minute(self) -> int | None: ...
+    @property
+    def retry_budget_per_hour(self) -> int | None: ...
+    @property
+    def quarantine_after_failures(self) -> int | None: ...
+    @property
+    def own_retry(self) -> bool:
+        """A retry that its job's own failure caused, where the job has a budget of retries; not
+        one after a lost worker, nor after an attempt that never had a process."""
+
 
 class ActiveRun(Protocol):
     """An ASSIGNED or RUNNING run; with ``cancel_requested`` it is on its way out."""
@@ -94,3 +109,9 @@ def too_late_after(run: WaitingRun, default_seconds: float) -> datetime | None:
     if not is_on_time(run) or (run.depends and own is None):
         return None
     return run.due_at + timedelta(seconds=default_seconds if own is None else own)
+
+
+def is_guarded(run: WaitingRun) -> bool:
+    """Whether the storm guard may hold runs of this job: they are decided when they are due."""
+    limits = (run.start_cap_per_minute, run.retry_budget_per_hour, run.quarantine_after_failures)
+    return any(limit is not None for limit in limits)

@@ -4,6 +4,7 @@ from scheduler.models.calendars import Calendar
 from scheduler.models.cluster import Cluster, OutboxCursor, RunTransitionOutbox, WorkerLease
 from scheduler.models.definitions import JobDefinition
 from scheduler.models.dependencies import Dependency, UpstreamEnd
+from scheduler.models.guard import Alert, JobStart
 from scheduler.models.runs import Event, JobRun, JobRunDetail, RunRequest
 from scheduler.models.settings import (
     AdminActionLog,
@@ -16,6 +17,7 @@ from scheduler.models.triggers import EventTrigger
 
 __all__ = [
     "AdminActionLog",
+    "Alert",
     "ApiToken",
     "Calendar",
     "Cluster",
@@ -26,6 +28,7 @@ __all__ = [
     "JobDefinition",
     "JobRun",
     "JobRunDetail",
+    "JobStart",
     "OutboxCursor",
     "RunRequest",
     "RunTransitionOutbox",

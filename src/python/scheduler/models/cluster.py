@@ -31,6 +31,9 @@ class Cluster(models.Model):
     flaps = models.IntegerField(default=0, db_default=0)
     hold_seq = models.BigIntegerField(default=0, db_default=0)
     paused = models.BooleanField(default=False, db_default=False)
+    paused_at = models.DateTimeField(null=True, blank=True)
+    paused_by = models.CharField(max_length=150, blank=True, default="", db_default="")
+    pause_reason = models.TextField(blank=True, default="", db_default="")
     config_revision = models.BigIntegerField(default=0, db_default=0)
     degrade_requested = models.BooleanField(default=False, db_default=False)
 

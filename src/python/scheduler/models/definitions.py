@@ -27,6 +27,13 @@ from scheduler.models.choices import (
     one_of,
 )
 
+GUARD_LIMITS = {
+    "start_cap_per_minute": "start_cap",
+    "retry_budget_per_hour": "retry_budget",
+    "quarantine_after_failures": "failures",
+}
+"""The storm guard's limits, each null or at least 1, with what their constraints are called."""
+
 
 class JobDefinition(models.Model):
     """What to run and when: trigger, executor, arguments, policies.
@@ -141,7 +148,35 @@ class JobDefinition(models.Model):
     )
     retry_on_orphan = models.BooleanField(default=True, db_default=True)
     max_orphans = models.PositiveIntegerField(default=2, db_default=2)
-    quarantined_at = models.DateTimeField(null=True, blank=True)
+    start_cap_per_minute = models.PositiveIntegerField(
+        null=True,
+        blank=True,
+        validators=[MinValueValidator(1)],
+        help_text="At most so many starts in any 60 seconds; the others wait. Empty: no cap.",
+    )
+    retry_budget_per_hour = models.PositiveIntegerField(
+        null=True,
+        blank=True,
+        validators=[MinValueValidator(1)],
+        help_text=(
+            "At most so many retries in any hour; as many more wait, the rest is given up. "
+            "Empty: no budget."
+        ),
+    )
+    quarantine_after_failures = models.PositiveIntegerField(
+        null=True,
+        blank=True,
+        validators=[MinValueValidator(1)],
+        help_text="So many slots that failed for good in a row quarantine the job. Empty: never.",
+    )
+    failures_in_row = models.PositiveIntegerField(
+        default=0,
+        db_default=0,
+        editable=False,
+        help_text="Counted while quarantine_after_failures is set.",
+    )
+    quarantined_at = models.DateTimeField(null=True, blank=True, editable=False)
+    quarantine_reason = models.TextField(blank=True, default="", db_default="", editable=False)
 
     revision = models.PositiveBigIntegerField(default=1, db_default=1, editable=False)
     edited_at = models.DateTimeField(
@@ -198,6 +233,13 @@ class JobDefinition(models.Model):
             one_of("concurrency_policy", ConcurrencyPolicy.values, "scheduler_definition_policy"),
             models.CheckConstraint(
                 condition=Q(max_attempts__gte=1), name="scheduler_definition_attempts"
+            ),
+            *(
+                models.CheckConstraint(
+                    condition=Q(**{f"{limit}__isnull": True}) | Q(**{f"{limit}__gte": 1}),
+                    name=f"scheduler_definition_{name}",
+                )
+                for limit, name in GUARD_LIMITS.items()
             ),
         ]
         indexes = [

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 import pluggy
 
 from scheduler.plugin_api.settings import SettingsModel
-from scheduler.plugin_api.values import Executor, HealthCheck, RunTransition
+from scheduler.plugin_api.values import Alert, Executor, HealthCheck, RunTransition
 
 PROJECT = "scheduler"
 hookspec = pluggy.HookspecMarker(PROJECT)
@@ -46,6 +46,18 @@ class SchedulerHooks:
         Called in one process of the cluster at a time (the leader's), in a thread of its own,
         after the change was committed; in order for each run, at least once: after an exception
         or a crash the same batch comes again. So act idempotently, and raise to get it again.
+        """
+        raise NotImplementedError
+
+    @hookspec
+    def scheduler_alert(self, alert: Alert) -> None:
+        """Something happened that people should hear of: a quarantine began or was released, the
+        cluster was paused or resumed, a job spent its retry budget (``AlertCode``).
+
+        Called in one process of the cluster at a time (the leader's), in a thread of its own,
+        after the commit of what it tells of; one alert after the other, at least once: after an
+        exception or a crash the same one comes again, with the same ``alert_id``. So act
+        idempotently, and raise to get it again. A plugin enabled anew begins an hour back.
         """
         raise NotImplementedError
 

@@ -23,6 +23,7 @@ from scheduler.plugin_api.resolution import (
 )
 from scheduler.plugin_api.settings import SettingsModel, specs
 from scheduler.plugin_api.values import (
+    Alert,
     Executor,
     HealthCheck,
     HealthReport,
@@ -208,6 +209,23 @@ class PluginHost:
             return True
         arguments = {"transitions": tuple(wanted)}
         return self._ask(reader.name, "scheduler_run_transitioned", arguments) is not None
+
+    # ------------------------------------------------------------------------------ alerts
+
+    def alert_readers(self) -> tuple[str, ...]:
+        """The plugins that hear of alerts."""
+        return tuple(
+            name
+            for name, manager in self._managers.items()
+            if manager.hook.scheduler_alert.get_hookimpls()
+        )
+
+    def deliver_alerts(self, plugin: str, alerts: Sequence[Alert]) -> bool:
+        """Tell one plugin, in order, until it fails; False then: it is to be told the same
+        again."""
+        return all(
+            self._ask(plugin, "scheduler_alert", {"alert": alert}) is not None for alert in alerts
+        )
 
     # ------------------------------------------------------------------------------ health
 

@@ -5,9 +5,13 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any, Protocol, runtime_checkable
 
+from scheduler.domain.alerts import Alert, AlertCode, AlertSeverity
 from scheduler.domain.values import LaunchSpec, RunState, RunTransition, StartOrder
 
 __all__ = [
+    "Alert",
+    "AlertCode",
+    "AlertSeverity",
     "Executor",
     "HealthCheck",
     "HealthReport",

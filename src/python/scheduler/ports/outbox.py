@@ -4,25 +4,22 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from scheduler.domain.values import (
-    Fence,
-    RunTransition,
-)
+from scheduler.domain.values import Fence
 
 
 @dataclass(frozen=True, slots=True)
-class OutboxBatch:
-    """Transitions in the order of their commits for each run; ``place`` is where they end, for
-    ``Outbox.taken`` only."""
+class OutboxBatch[T]:
+    """Transitions in the order of their commits for each run, or alerts; ``place`` is where they
+    end, for ``Outbox.taken`` only."""
 
-    transitions: tuple[RunTransition, ...]
+    items: tuple[T, ...]
     place: tuple[int, int, int]
 
 
-class Outbox(Protocol):
-    """The transitions that plugins declared, and how far each of its readers has come."""
+class Outbox[T](Protocol):
+    """What plugins are to be told of, and how far each of its readers has come."""
 
-    def unread(self, reader: str, limit: int) -> OutboxBatch:
+    def unread(self, reader: str, limit: int) -> OutboxBatch[T]:
         """What was committed and ``reader`` has not taken yet; the same again until it has."""
 
     def taken(self, fence: Fence, reader: str, place: tuple[int, int, int]) -> None:

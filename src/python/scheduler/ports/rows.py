@@ -129,6 +129,10 @@ class WaitingRow:
     reason: Reason | None
     depends: bool = False
     """Its definition depends on others."""
+    start_cap_per_minute: int | None = None
+    retry_budget_per_hour: int | None = None
+    quarantine_after_failures: int | None = None
+    own_retry: bool = False
 
 
 @dataclass(frozen=True, slots=True)

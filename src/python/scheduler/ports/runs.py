@@ -1,12 +1,13 @@
 """The leader's and the workers' statements about runs."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime
 from typing import Protocol
 from uuid import UUID
 
 from scheduler.domain.dependencies import Link, SlotRun
 from scheduler.domain.followers import Ended
+from scheduler.domain.guard import Start
 from scheduler.domain.lineage import KeyRange
 from scheduler.domain.values import (
     Claim,
@@ -105,11 +106,30 @@ class LeaderStore(LinkStore, OnTimeline, Protocol):
     def active(self) -> list[ActiveRow]: ...
 
     def assign(
-        self, fence: Fence, assignments: Sequence[tuple[UUID, str, int]]
+        self,
+        fence: Fence,
+        assignments: Sequence[tuple[UUID, str, int]],
+        *,
+        counted: Sequence[tuple[UUID, bool]] = (),
     ) -> list[tuple[str, StartOrder]]:
         """PENDING -> ASSIGNED for (run_id, worker_id, assign_seq) where no cancel is requested and
         the worker's lease is LIVE; returns (worker_id, order) of those that changed
-        (``start_in_seconds`` by the RDB's clock)."""
+        (``start_in_seconds`` by the RDB's clock). Those of ``counted`` (run_id, spends a retry
+        budget) are kept as starts, in the same statement."""
+
+    def starts(self, definitions: Collection[int], *, of_all: bool = False) -> list[Start]:
+        """The starts of these definitions (``of_all``: of all) that were counted when they were
+        assigned and still count, now by the RDB's clock."""
+
+    def forget_starts(self, fence: Fence) -> int:
+        """Drop at most 1,000 starts that count no more; returns how many."""
+
+    def give_up(self, fence: Fence, runs: Sequence[tuple[UUID, Reason, str]]) -> list[UUID]:
+        """As ``skip``, for retries: their slots count as failed for good."""
+
+    def alert_exhausted(self, fence: Fence, definitions: Collection[int]) -> list[int]:
+        """Tell once an hour for each definition that its retry budget is spent; returns those
+        told now."""
 
     def unassign(
         self, fence: Fence, runs: Sequence[tuple[UUID, int]], reason: Reason

@@ -51,6 +51,9 @@ class ClusterStatus:
     config_revision: int
     workers: tuple[WorkerStatus, ...]
     ended: tuple[WorkerStatus, ...]
+    paused_at: datetime | None = None
+    paused_by: str = ""
+    pause_reason: str = ""
 
     @property
     def has_leader(self) -> bool:
@@ -74,6 +77,9 @@ def cluster_status() -> ClusterStatus:
         released=row.released,
         subleader_worker_id=row.subleader_worker_id,
         paused=row.paused,
+        paused_at=row.paused_at,
+        paused_by=row.paused_by,
+        pause_reason=row.pause_reason,
         config_revision=row.config_revision,
         workers=tuple(_worker(lease, row, now) for lease in leases.filter(state="LIVE")),
         ended=tuple(_worker(lease, row, now) for lease in ended),

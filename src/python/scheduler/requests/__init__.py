@@ -23,10 +23,10 @@ from scheduler.requests.events import ingest
 from scheduler.requests.jobs import (
     delete_definition,
     find_job,
-    release_quarantine,
     save_definition,
     set_enabled,
 )
+from scheduler.requests.quarantine import quarantine_job, release_quarantine
 from scheduler.requests.runs import find_run, request_cancel, request_rerun, request_run
 from scheduler.requests.triggers import set_triggers
 
@@ -38,6 +38,7 @@ __all__ = [
     "find_run",
     "ingest",
     "pause",
+    "quarantine_job",
     "refresh_calendar",
     "release_quarantine",
     "request_cancel",

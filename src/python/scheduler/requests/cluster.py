@@ -2,10 +2,13 @@
 
 from django.db.models import F
 
+from scheduler.domain.alerts import AlertCode
 from scheduler.domain.errors import WorkerNotFound
 from scheduler.domain.values import DesiredMode
 from scheduler.models import Cluster, WorkerLease
+from scheduler.requests.alerting import alert, said
 from scheduler.requests.recording import Ring, record, tell, writing
+from scheduler.store.clock import rdb_now
 
 
 def request_drain(worker_id: str, *, by: str, ring: Ring | None = None) -> None:
@@ -35,24 +38,42 @@ def request_degrade_leader(*, by: str, ring: Ring | None = None) -> str | None:
     return leader
 
 
-def pause(*, by: str, ring: Ring | None = None) -> bool:
-    """Start nothing any more, in the whole cluster; what runs goes on. False if paused already."""
-    return _set_paused(True, by, ring)
+def pause(*, by: str, reason: str = "", ring: Ring | None = None) -> bool:
+    """Start nothing any more, in the whole cluster, until it is resumed; what runs goes on.
+
+    False when it is paused already; then who paused it first, and why, stays."""
+    with writing():
+        now = rdb_now()
+        changed = Cluster.objects.filter(pk=1, paused=False).update(
+            paused=True,
+            hold_seq=F("hold_seq") + 1,
+            paused_at=now,
+            paused_by=by[:150],
+            pause_reason=reason,
+        )
+        if not changed:
+            return False
+        record("cluster_paused", "cluster", by, reason=reason)
+        alert(AlertCode.CLUSTER_PAUSED, f"{by} paused the cluster{said(reason)}", now)
+        tell(ring, "leader", "workers")
+    return True
 
 
 def resume(*, by: str, ring: Ring | None = None) -> bool:
     """Start runs again. False when the cluster was not paused."""
-    return _set_paused(False, by, ring)
-
-
-def _set_paused(paused: bool, by: str, ring: Ring | None) -> bool:
     with writing():
-        changed = Cluster.objects.filter(pk=1, paused=not paused).update(
-            paused=paused, hold_seq=F("hold_seq") + 1
+        now = rdb_now()
+        changed = Cluster.objects.filter(pk=1, paused=True).update(
+            paused=False,
+            hold_seq=F("hold_seq") + 1,
+            paused_at=None,
+            paused_by="",
+            pause_reason="",
         )
         if not changed:
             return False
-        record("cluster_paused" if paused else "cluster_resumed", "cluster", by)
+        record("cluster_resumed", "cluster", by)
+        alert(AlertCode.CLUSTER_RESUMED, f"{by} resumed the cluster.", now)
         tell(ring, "leader", "workers")
     return True
 

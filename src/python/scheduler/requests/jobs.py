@@ -89,18 +89,6 @@ def delete_definition(name: str, *, by: str, ring: Ring | None = None) -> None:
         tell(ring, "leader")
 
 
-def release_quarantine(name: str, *, by: str, ring: Ring | None = None) -> bool:
-    """Let a quarantined job run again. False when it was not quarantined."""
-    with writing():
-        definition = find_job(name)
-        if definition.quarantined_at is None:
-            return False
-        JobDefinition.objects.filter(pk=definition.pk).update(quarantined_at=None)
-        record("job_released", name, by)
-        tell(ring, "leader")
-    return True
-
-
 def _refuse_unknown(fields: dict[str, Any]) -> None:
     unknown = sorted(fields.keys() - EDITABLE_FIELDS)
     if unknown:
@@ -141,6 +129,8 @@ def _change(
     if not changed:
         return definition
     changed |= {"updated_at": now, "revision": definition.revision + 1}
+    if "quarantine_after_failures" in changed:
+        changed["failures_in_row"] = 0
     if changed.keys() & WHEN_FIELDS:
         changed |= planned_anew(definition, now)
     for key, value in changed.items():

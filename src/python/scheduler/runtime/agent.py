@@ -277,6 +277,8 @@ class Agent:
                 self._claimed[item.order.run_id] = item
             else:
                 log.info("run_claim_lost", run_id=str(item.order.run_id), worker_id=worker_id)
+                # After a pause the row may still be mine: look again, and not only by and by.
+                self._entropy_at = min(self._entropy_at, now + RETRY_SECONDS)
         mine = [item for item in due if item.order.run_id in won]
         self._replayer.claimed(mine, now)
         if not self._starter.start(mine, worker_id):

@@ -1,7 +1,7 @@
 """Carries out ``domain.assignment``: reads what waits, decides, writes, dispatches."""
 
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timedelta
 from uuid import UUID
 
@@ -12,6 +12,7 @@ from scheduler.domain.values import Reason, RunState, StartOrder, WorkerView
 from scheduler.ports import ActiveRow, Clock, LeaderStore, WaitingRow
 from scheduler.runtime.config import RuntimeConfig
 from scheduler.runtime.dispatcher import Dispatcher
+from scheduler.runtime.guard import StartGuard
 from scheduler.runtime.member import Term
 from scheduler.runtime.upstreams import ParkedRuns, upstreams_of
 
@@ -46,6 +47,7 @@ class Assigner:
         """``refuses(worker_id)``: nobody listened at its address at the last ping."""
         self._store, self._dispatcher, self._refuses = store, dispatcher, refuses
         self._clock, self._config = clock, config
+        self._guard = StartGuard(store, clock, config)
         self._look_at_all_at = 0.0
         self._looked_through = BEFORE_ALL
         self._took_seconds = 0.0
@@ -73,7 +75,7 @@ class Assigner:
         answer = self._decide(term, rows, active, begun, workers, now, paused=paused)
         self._given.update(answer.assigned)
         # First what starts now: a reason to wait may be written a moment later.
-        orders = self._assign(term, answer.assigned)
+        orders = self._assign(term, answer)
         self._dispatch(orders, workers)
         self._tell(term, orders)
         self._write(term, rows, answer)
@@ -84,6 +86,7 @@ class Assigner:
             self._look_at_all_at = ended + pause
         placed = {run_id for run_id, _ in answer.assigned}
         later = [row.due_at for row in rows if row.due_at > now and row.run_id not in placed]
+        later += answer.turns.values()
         due_in = (min(later) - now).total_seconds() if later else IDLE_SECONDS
         due_in = min(due_in, self.parked.due_in(began))
         if answer.skipped:
@@ -160,39 +163,53 @@ class Assigner:
             active,
             worker_slots(workers, begun, leader, refusing),
             now,
-            AssignmentPolicies(self._config().skip_late_runs_after_seconds, paused),
+            AssignmentPolicies(
+                self._config().skip_late_runs_after_seconds,
+                paused,
+                self._config().start_cap_per_minute,
+            ),
             ahead=worker_slots(workers, active, leader, refusing),
             upstreams=asking,
+            starts=self._guard.starts(rows, now),
         )
         self.parked.decided(self._clock.boottime(), now, answer)
         return answer
 
     def _write(self, term: Term, rows: Sequence[WaitingRow], answer: Assignments) -> None:
         if answer.skipped:
-            for run_id in self._store.skip(term.fence, answer.skipped):
+            given_up = [skip for skip in answer.skipped if skip[1] is Reason.RETRY_BUDGET]
+            others = [skip for skip in answer.skipped if skip[1] is not Reason.RETRY_BUDGET]
+            self._guard.alert(term, rows, given_up)
+            ended = self._store.give_up(term.fence, given_up) + self._store.skip(term.fence, others)
+            for run_id in ended:
                 log.info("run_finished", run_id=str(run_id), state="SKIPPED", epoch=term.epoch)
-        self._wait(term, rows, answer.waiting)
+        self._wait(term, rows, answer.waiting, answer.turns)
         if answer.replace:
             self._store.request_cancel(term.fence, answer.replace, Reason.REPLACED)
 
     def _wait(
-        self, term: Term, rows: Sequence[WaitingRow], waits: Sequence[tuple[UUID, Reason, str]]
+        self,
+        term: Term,
+        rows: Sequence[WaitingRow],
+        waits: Sequence[tuple[UUID, Reason, str]],
+        turns: Mapping[UUID, datetime] | None = None,
     ) -> None:
-        known = {row.run_id: row.reason for row in rows}
-        news = [wait for wait in waits if known[wait[0]] is not wait[1]]
+        news = self._guard.news(rows, waits, turns or {})
         if news:
+            self._guard.alert(term, rows, news)
             self._store.wait(term.fence, news)
             for reason, count in Counter(reason for _, reason, _ in news).items():
                 log.info("runs_wait", reason=str(reason), count=count, epoch=term.epoch)
 
-    def _assign(
-        self, term: Term, assigned: Sequence[tuple[UUID, str]]
-    ) -> list[tuple[str, StartOrder]]:
-        if not assigned:
+    def _assign(self, term: Term, answer: Assignments) -> list[tuple[str, StartOrder]]:
+        if not answer.assigned:
             return []
-        return self._store.assign(
-            term.fence, [(run, worker, term.next_assign_seq()) for run, worker in assigned]
-        )
+        triples = [(run, worker, term.next_assign_seq()) for run, worker in answer.assigned]
+        if not answer.counted:
+            return self._store.assign(term.fence, triples)
+        orders = self._store.assign(term.fence, triples, counted=answer.counted)
+        self._guard.counted(term)
+        return orders
 
     def _tell(self, term: Term, orders: Sequence[tuple[str, StartOrder]]) -> None:
         for worker_id, order in orders:

@@ -32,3 +32,4 @@ class RuntimeConfig:
     poll_seconds: float = 5.0
     batch_size: int = 500
     waiting_limit: int = 5000
+    start_cap_per_minute: int = 0

@@ -1,4 +1,4 @@
-"""Tells one plugin of the runs' transitions, as long as this worker leads.
+"""Tells one plugin of the runs' transitions, or of alerts, as long as this worker leads.
 
 Each plugin has a feed of its own, and so a loop and a place in the outbox of its own: one that is
 slow or fails holds up no other. The place moves after the plugin has taken a batch, so a crash
@@ -10,7 +10,6 @@ from collections.abc import Callable, Sequence
 import structlog
 
 from scheduler.domain.errors import DatabaseUnavailable, StaleEpoch
-from scheduler.domain.values import RunTransition
 from scheduler.ports import Outbox
 from scheduler.runtime.member import Term
 
@@ -22,22 +21,24 @@ FIRST_RETRY_SECONDS = 1.0
 LONGEST_RETRY_SECONDS = 60.0
 
 
-class PluginFeed:
-    """``deliver(transitions)`` is False when the plugin is to be told the same again.
+class PluginFeed[T]:
+    """``deliver(items)`` is False when the plugin is to be told the same again.
 
-    ``readers`` are all plugins that are told of transitions: what all have taken is forgotten.
+    ``readers`` are all plugins that are told: what all have taken is forgotten.
     """
 
     def __init__(
         self,
         reader: str,
         readers: Sequence[str],
-        outbox: Outbox,
-        deliver: Callable[[Sequence[RunTransition]], bool],
+        outbox: Outbox[T],
+        deliver: Callable[[Sequence[T]], bool],
         term: Callable[[], Term | None],
+        *,
+        batch_size: int = BATCH_SIZE,
     ) -> None:
         self._reader, self._readers, self._outbox = reader, readers, outbox
-        self._deliver, self._term = deliver, term
+        self._deliver, self._term, self._batch_size = deliver, term, batch_size
         self._failures = 0
 
     def tick(self, now: float) -> float:
@@ -55,10 +56,10 @@ class PluginFeed:
             return now + POLL_SECONDS
 
     def _feed(self, term: Term) -> float:
-        batch = self._outbox.unread(self._reader, BATCH_SIZE)
-        if not batch.transitions:
+        batch = self._outbox.unread(self._reader, self._batch_size)
+        if not batch.items:
             return POLL_SECONDS
-        if not self._deliver(batch.transitions):
+        if not self._deliver(batch.items):
             self._failures += 1
             return min(FIRST_RETRY_SECONDS * 2.0 ** (self._failures - 1), LONGEST_RETRY_SECONDS)
         self._failures = 0

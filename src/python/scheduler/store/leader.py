@@ -8,11 +8,13 @@ from uuid_utils.compat import uuid7
 from scheduler.domain.values import Fence
 from scheduler.store.dialects import uuid_of
 from scheduler.store.fencing import FENCE, MAX_ROWS, chunks, fenced
+from scheduler.store.leader_guard import GuardWrites
 from scheduler.store.leader_links import LinkStatements
 from scheduler.store.leader_plan import PlanWrites
 from scheduler.store.leader_reads import NOT_LIVE, LeaderReads
 from scheduler.store.leader_runs import RunWrites
 from scheduler.store.outbox import CHANGED_COLUMNS, Transition, with_outbox
+from scheduler.store.quarantine import COUNTING
 from scheduler.store.sessions import Database
 from scheduler.store.statements import Statement
 from scheduler.store.upstream_ends import note_ends
@@ -35,13 +37,13 @@ ORPHAN = Statement(
                     THEN clock_timestamp() + make_interval(secs => p.retry_delay) END
             FROM picked AS p WHERE r.id = p.id RETURNING {CHANGED_COLUMNS}
         """,
-        "quarantined": """
-            UPDATE scheduler_job_definition AS d SET quarantined_at = clock_timestamp()
-            WHERE d.quarantined_at IS NULL AND d.id IN (
-                SELECT r.definition_id FROM picked AS p JOIN changed AS r ON r.id = p.id
-                WHERE p.quarantine)
+        "ended": """
+            SELECT r.definition_id, 0 AS nr, 0 AS good, 0 AS failed,
+                   CASE WHEN p.quarantine THEN 1 ELSE 0 END AS at_once
+            FROM picked AS p JOIN changed AS r ON r.id = p.id
         """,
         "noted": note_ends("changed"),
+        **COUNTING,
     },
     result="SELECT r.id FROM changed AS r",
 )
@@ -90,7 +92,7 @@ SPAWN_RETRIES = Statement(
 )
 
 
-class SqlLeaderStore(LeaderReads, LinkStatements, RunWrites, PlanWrites):
+class SqlLeaderStore(LeaderReads, LinkStatements, RunWrites, PlanWrites, GuardWrites):
     """``ports.LeaderStore``. One thread. ``new_id`` makes the ids of retries (UUIDv7)."""
 
     def __init__(
@@ -105,6 +107,7 @@ class SqlLeaderStore(LeaderReads, LinkStatements, RunWrites, PlanWrites):
         declared = tuple(declared_transitions)
         self._declare(declared)
         self._declare_plan(declared)
+        self._declare_guard(declared)
         self._orphan = with_outbox(ORPHAN, declared)
 
     def orphan(self, fence: Fence, runs: Sequence[tuple[UUID, float | None, bool]]) -> list[UUID]:

@@ -76,7 +76,12 @@ _WAITING_COLUMNS = """
     d.priority, d.queue, d.required_labels::text, d.executor, d.concurrency_policy,
     d.max_parallel, d.skip_late_after_seconds, r.cancel_requested_at IS NOT NULL,
     d.quarantined_at IS NOT NULL, r.reason,
-    EXISTS (SELECT 1 FROM scheduler_dependency AS y WHERE y.definition_id = d.id)
+    EXISTS (SELECT 1 FROM scheduler_dependency AS y WHERE y.definition_id = d.id),
+    d.start_cap_per_minute, d.retry_budget_per_hour, d.quarantine_after_failures,
+    CASE WHEN d.retry_budget_per_hour IS NOT NULL AND r.retry_of IS NOT NULL
+         THEN (SELECT p.state <> 'ORPHANED' AND p.reason <> 'NEVER_STARTED'
+               FROM scheduler_job_run AS p WHERE p.id = r.retry_of)
+         ELSE false END
 """
 _WAITS = "r.finished_at IS NULL AND r.due_at <= %(until)s AND r.state = 'PENDING'"
 # Slots that catch up, and backfills, come after what is due now (domain.runs.is_catch_up).
@@ -100,7 +105,8 @@ def _heads(runs: str = "", definitions: str = "") -> Statement:
             SELECT d.id, d.priority, dense_rank() OVER (
                 ORDER BY d.queue, d.required_labels::text, d.executor,
                 CASE WHEN d.concurrency_policy <> 'allow' OR d.max_parallel IS NOT NULL
-                          OR d.quarantined_at IS NOT NULL THEN d.id ELSE 0 END) AS kind
+                          OR d.quarantined_at IS NOT NULL OR d.start_cap_per_minute IS NOT NULL
+                          OR d.retry_budget_per_hour IS NOT NULL THEN d.id ELSE 0 END) AS kind
             FROM scheduler_job_definition AS d
             WHERE d.id IN (SELECT w.definition_id FROM w) {definitions}
         ), heads AS MATERIALIZED (
@@ -121,7 +127,8 @@ _NOT_PARKED = "AND r.reason <> 'WAIT_UPSTREAM'"
 WAITING = _heads(_NOT_PARKED)
 WAITING_FOR_A_PLACE = _heads(
     "AND (substr(r.reason, 1, 5) <> 'WAIT_' OR r.reason = 'WAIT_CAPACITY')",
-    "AND d.concurrency_policy = 'allow' AND d.max_parallel IS NULL",
+    "AND d.concurrency_policy = 'allow' AND d.max_parallel IS NULL"
+    " AND d.start_cap_per_minute IS NULL AND d.retry_budget_per_hour IS NULL",
 )
 WAITING_ROWS = f"""
     SELECT {_WAITING_COLUMNS}
@@ -265,6 +272,10 @@ def waiting_row(row: Row) -> WaitingRow:
         quarantined=bool(row[15]),
         reason=_reason(row[16]),
         depends=bool(row[17]),
+        start_cap_per_minute=row[18],
+        retry_budget_per_hour=row[19],
+        quarantine_after_failures=row[20],
+        own_retry=bool(row[21]),
     )
 
 

@@ -1,6 +1,7 @@
 """The leader's changes to runs: assigned, taken back, skipped, canceled, kept waiting."""
 
 from collections.abc import Collection, Sequence
+from dataclasses import replace
 from uuid import UUID
 
 from scheduler.domain.values import Fence, Reason, StartOrder
@@ -45,6 +46,19 @@ ASSIGN = Statement(
         """,
     },
     result=f"SELECT r.worker_id, {ORDER_COLUMNS} FROM changed AS r {ORDER_JOINS}",
+)
+# Only for runs that a start cap or a retry budget counts.
+ASSIGN_COUNTED = replace(
+    ASSIGN,
+    batches={**ASSIGN.batches, "g": {"id": "uuid", "is_retry": "boolean"}},
+    steps={
+        **ASSIGN.steps,
+        "counted": """
+            INSERT INTO scheduler_job_start (run_id, definition_id, is_retry)
+            SELECT r.id, r.definition_id, g.is_retry FROM changed AS r JOIN g ON g.id = r.id
+            WHERE true ON CONFLICT (run_id) DO NOTHING
+        """,
+    },
 )
 
 _BACK = f"""
@@ -107,7 +121,8 @@ WAIT = Statement(
         "picked": """
             SELECT r.id, v.reason, v.detail
             FROM f CROSS JOIN v JOIN scheduler_job_run AS r ON r.id = v.id
-            WHERE r.state = 'PENDING' AND r.reason <> v.reason
+            WHERE r.state = 'PENDING'
+              AND (r.reason <> v.reason OR v.reason IN ('WAIT_START_CAP', 'WAIT_RETRY_BUDGET'))
             ORDER BY r.id FOR NO KEY UPDATE OF r
         """,
         "changed": """
@@ -163,18 +178,25 @@ class RunWrites(Closing):
 
     def _declare(self, declared: Collection[Transition]) -> None:
         self._assign = with_outbox(ASSIGN, declared)
+        self._assign_counted = with_outbox(ASSIGN_COUNTED, declared)
         self._unassign = with_outbox(UNASSIGN, declared)
         self._unassign_lost = with_outbox(UNASSIGN_LOST, declared)
         self._skip = with_outbox(SKIP, declared)
         self._cancel_waiting = with_outbox(CANCEL_WAITING, declared)
 
     def assign(
-        self, fence: Fence, assignments: Sequence[tuple[UUID, str, int]]
+        self,
+        fence: Fence,
+        assignments: Sequence[tuple[UUID, str, int]],
+        *,
+        counted: Sequence[tuple[UUID, bool]] = (),
     ) -> list[tuple[str, StartOrder]]:
+        statement = self._assign_counted if counted else self._assign
+        more: Batches = {"g": counted} if counted else {}
         return [
             (row[0], order_of(row[1:]))
             for part in chunks(assignments)
-            for row in fenced(self._session, fence, self._assign, {"v": part})
+            for row in fenced(self._session, fence, statement, {"v": part, **more})
         ]
 
     def unassign(
@@ -209,7 +231,7 @@ class RunWrites(Closing):
         ]
 
     def wait(self, fence: Fence, runs: Sequence[tuple[UUID, Reason, str]]) -> None:
-        """Written only where the reason is another one than before."""
+        """Written only where the reason is another one than before, or says until when."""
         for part in chunks(runs):
             _ids(self._session, fence, WAIT, {"v": part})
 

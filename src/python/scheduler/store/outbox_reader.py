@@ -12,6 +12,7 @@ SQLite has one writer at a time: there all rows have xid 0 and the window is ``[
 """
 
 from collections.abc import Sequence
+from typing import ClassVar
 
 from scheduler.domain.values import Fence, RunState, RunTransition
 from scheduler.ports import OutboxBatch
@@ -69,37 +70,60 @@ FORGET = Statement(
 )
 
 
-class SqlOutbox(Closing):
-    """``ports.Outbox``. One thread."""
+class OutboxReader[T](Closing):
+    """``ports.Outbox`` over one table of rows with ``id`` and ``xid``. One thread."""
+
+    window: ClassVar[Statement]
+    """The rows of a window above ``last``, their ids first."""
 
     def __init__(self, database: Database, *, purpose: str = "outbox") -> None:
         self._session = database.session(purpose)
         self._one_writer = database.vendor == "sqlite"
 
-    def unread(self, reader: str, limit: int) -> OutboxBatch:
+    def item(self, row: Row) -> T:
+        """What a row of the window says."""
+        raise NotImplementedError
+
+    def begin(self, reader: str) -> Place:
+        """Where a reader begins that has never taken anything."""
+        return 0, 0, 0
+
+    def unread(self, reader: str, limit: int) -> OutboxBatch[T]:
         found = self._session.run(CURSOR, reader=reader)
-        low, high, last = found[0] if found else (0, 0, 0)
+        low, high, last = found[0] if found else self.begin(reader)
         rows = self._rows(low, high, last, limit)
         if not rows and (horizon := self._horizon()) > high:
             low, high, last = high, horizon, 0
             rows = self._rows(low, high, last, limit)
         end = rows[-1][0] if rows else last
-        return OutboxBatch(tuple(map(_transition, rows)), (low, high, end))
+        return OutboxBatch(tuple(map(self.item, rows)), (low, high, end))
 
     def taken(self, fence: Fence, reader: str, place: Place) -> None:
         low, high, last = place
         fenced(self._session, fence, TAKEN, reader=reader, low=low, high=high, last=last)
 
     def forget(self, fence: Fence, readers: Sequence[str]) -> int:
-        batches = {"v": [(reader,) for reader in readers]}
-        gone = fenced(self._session, fence, FORGET, batches, limit=MAX_ROWS)
-        return len(gone)
+        raise NotImplementedError
 
     def _horizon(self) -> int:
         return 1 if self._one_writer else int(self._session.run(HORIZON)[0][0])
 
     def _rows(self, low: int, high: int, last: int, limit: int) -> list[Row]:
-        return self._session.run(WINDOW, low=low, high=high, last=last, limit=limit)
+        return self._session.run(self.window, low=low, high=high, last=last, limit=limit)
+
+
+class SqlOutbox(OutboxReader[RunTransition]):
+    """The transitions that plugins declared."""
+
+    window = WINDOW
+
+    def item(self, row: Row) -> RunTransition:
+        return _transition(row)
+
+    def forget(self, fence: Fence, readers: Sequence[str]) -> int:
+        batches = {"v": [(reader,) for reader in readers]}
+        gone = fenced(self._session, fence, FORGET, batches, limit=MAX_ROWS)
+        return len(gone)
 
 
 def _transition(row: Row) -> RunTransition:

@@ -74,6 +74,7 @@ KINDS = (
     _kind("events", "scheduler_event", "id", _OLD_EVENTS, {}),
     _kind("audit rows", "scheduler_admin_action", "id", "at < %(cutoff)s", {}),
     _kind("ended workers", "scheduler_worker_lease", "worker_id", "ended_at < %(cutoff)s", {}),
+    _kind("alerts", "scheduler_alert", "id", "at < %(cutoff)s", {}),
 )
 
 

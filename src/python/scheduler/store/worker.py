@@ -3,7 +3,7 @@
 import json
 from collections.abc import Collection, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from typing import Any
 from uuid import UUID
 
@@ -14,6 +14,7 @@ from scheduler.store.dialects import maybe_uuid, uuid_of
 from scheduler.store.fencing import chunks
 from scheduler.store.orders import ORDER_COLUMNS, ORDER_JOINS, order_of
 from scheduler.store.outbox import CHANGED_COLUMNS, Transition, with_outbox
+from scheduler.store.quarantine import COUNTING, ENDING_A_ROW
 from scheduler.store.replay import ReplayWrites
 from scheduler.store.sessions import Database
 from scheduler.store.statements import Statement
@@ -58,6 +59,7 @@ CLAIMED = Statement(
     """,
 )
 RESULT_COLUMNS = {
+    "nr": "integer",
     "id": "uuid",
     "claim_token": "uuid",
     "state": "text",
@@ -73,7 +75,7 @@ RESULT_COLUMNS = {
     "read_bytes": "bigint",
     "write_bytes": "bigint",
 }
-FINISH = Statement(
+_FINISH = Statement(
     batches={"v": RESULT_COLUMNS},
     steps={
         "picked": """
@@ -90,7 +92,8 @@ FINISH = Statement(
                               ELSE p.reason END,
                 retry_due_at = CASE WHEN r.cancel_requested_at IS NULL
                     THEN clock_timestamp() + make_interval(secs => p.retry_delay) END
-            FROM picked AS p WHERE r.id = p.id RETURNING {CHANGED_COLUMNS}
+            FROM picked AS p WHERE r.id = p.id
+            RETURNING {CHANGED_COLUMNS}, r.retry_due_at, r.cancel_requested_at
         """,
         "detailed": """
             INSERT INTO scheduler_job_run_detail
@@ -105,16 +108,26 @@ FINISH = Statement(
                 max_rss_bytes = excluded.max_rss_bytes, read_bytes = excluded.read_bytes,
                 write_bytes = excluded.write_bytes
         """,
-        "quarantined": """
-            UPDATE scheduler_job_definition AS d SET quarantined_at = clock_timestamp()
-            WHERE d.quarantined_at IS NULL AND d.id IN (
-                SELECT r.definition_id FROM picked AS p JOIN changed AS r ON r.id = p.id
-                WHERE p.quarantine)
-        """,
         "noted": note_ends("changed"),
     },
     result="SELECT r.id FROM changed AS r",
 )
+FINISH = replace(
+    _FINISH,
+    steps={
+        **_FINISH.steps,
+        "ended": """
+            SELECT r.definition_id, p.nr, CASE WHEN r.state = 'SUCCEEDED' THEN 1 ELSE 0 END AS good,
+                   CASE WHEN r.state IN ('FAILED', 'TIMED_OUT') AND r.retry_due_at IS NULL
+                             AND r.cancel_requested_at IS NULL THEN 1 ELSE 0 END AS failed,
+                   CASE WHEN p.quarantine THEN 1 ELSE 0 END AS at_once
+            FROM picked AS p JOIN changed AS r ON r.id = p.id
+        """,
+        **COUNTING,
+    },
+)
+# Most batches are of successes alone, and those need only end a row of failures.
+FINISH_GOOD = replace(_FINISH, steps={**_FINISH.steps, "reset": ENDING_A_ROW})
 # A statement of its own: in FINISH's snapshot a run that was orphaned meanwhile still ran.
 KEEP_LATE = Statement(
     batches={"v": {"id": "uuid", "claim_token": "uuid", "state": "text", "result": "jsonb"}},
@@ -166,6 +179,7 @@ class SqlWorkerStore(ReplayWrites):
         self._session = database.session(purpose)
         self._claim = with_outbox(CLAIM, declared_transitions)
         self._finish = with_outbox(FINISH, declared_transitions)
+        self._finish_good = with_outbox(FINISH_GOOD, declared_transitions)
         self._give_back = with_outbox(GIVE_BACK, declared_transitions)
         self._declare_replay(declared_transitions)
 
@@ -206,7 +220,9 @@ class SqlWorkerStore(ReplayWrites):
         return [run for part in chunks(single) for run in self._finish_part(part)]
 
     def _finish_part(self, results: Sequence[RunResult]) -> list[UUID]:
-        rows = self._session.run(self._finish, {"v": [_result_row(result) for result in results]})
+        ended = [(nr, *_result_row(result)) for nr, result in enumerate(results)]
+        good = all(result.state is RunState.SUCCEEDED for result in results)
+        rows = self._session.run(self._finish_good if good else self._finish, {"v": ended})
         changed = [uuid_of(row[0]) for row in rows]
         late = [result for result in results if result.run_id not in set(changed)]
         if late:

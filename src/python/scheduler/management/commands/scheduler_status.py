@@ -12,11 +12,12 @@ from uuid import UUID
 from django.core.management.base import BaseCommand
 from django.utils import timezone
 
-from scheduler.domain.values import RunState
+from scheduler.domain.values import Reason, RunState
 from scheduler.management.failing import plainly
 from scheduler.plugin_api.host import HealthResult
 from scheduler.plugin_api.values import HealthStatus
 from scheduler.queries.cluster import ClusterStatus, WorkerStatus, cluster_status
+from scheduler.queries.guard import QuarantinedJob, held_runs, quarantined_jobs
 from scheduler.queries.health import health
 from scheduler.queries.runs import DueView, RunView, due_next, recent_runs, runs_by_state
 
@@ -28,7 +29,8 @@ class Command(BaseCommand):
     requires_system_checks = []
     help = (
         "Show the cluster: roles, epoch, workers with load and lease, runs by state (open ones, "
-        "and those planned within the last hour), recent runs, what is due next, health (the "
+        "and those planned within the last hour), recent runs, what is due next, what the storm "
+        "guard holds back, health (the "
         "cluster's own and that of the plugins). Exit codes: 0 someone leads, 1 nobody does, "
         "2 the database does not answer."
     )
@@ -45,11 +47,20 @@ class Command(BaseCommand):
             status, counts = cluster_status(), runs_by_state()
             recent, due = recent_runs(limit), due_next(limit)
             checks = health(status)
+            quarantined, held = quarantined_jobs(), held_runs()
         if options["json"]:
-            found = _as_json(status, counts, recent, due) | {"health": list(map(_check, checks))}
+            found = _as_json(status, counts, recent, due) | {
+                "health": list(map(_check, checks)),
+                "quarantined": [asdict(job) for job in quarantined],
+                "held": {reason.value: count for reason, count in held.items()},
+            }
             self.stdout.write(json.dumps(found, default=_plain, ensure_ascii=False))
         else:
-            lines = [*_as_text(status, counts, recent, due), *_health_lines(checks)]
+            lines = [
+                *_as_text(status, counts, recent, due),
+                *_guard_lines(quarantined, held),
+                *_health_lines(checks),
+            ]
             self.stdout.write("\n".join(lines))
         if not status.has_leader:
             sys.exit(NO_LEADER)
@@ -120,8 +131,24 @@ def _cluster_lines(status: ClusterStatus) -> list[str]:
             )
         )
     if status.paused:
-        lines.append("PAUSED: nothing starts until the cluster is resumed.")
+        lines.append(_pause_line(status))
     return lines
+
+
+def _pause_line(status: ClusterStatus) -> str:
+    since = f" since {_clock(status.paused_at)}" if status.paused_at else ""
+    by = f" by {status.paused_by}" if status.paused_by else ""
+    why = f" ({status.pause_reason})" if status.pause_reason else ""
+    return f"PAUSED{since}{by}{why}: nothing starts until the cluster is resumed."
+
+
+def _guard_lines(quarantined: Sequence[QuarantinedJob], held: dict[Reason, int]) -> list[str]:
+    """Nothing where nothing is held back."""
+    lines = [f"Held back: {', '.join(f'{r.value} {n}' for r, n in held.items())}"] if held else []
+    if quarantined:
+        lines.append(f"Quarantined: {len(quarantined)}")
+        lines += [f"  {job.name} since {_clock(job.since)}: {job.reason}" for job in quarantined]
+    return ["", *lines] if lines else []
 
 
 def _leader(status: ClusterStatus) -> str:

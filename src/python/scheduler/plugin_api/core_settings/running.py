@@ -28,6 +28,26 @@ class RunningSettings(SettingsModel):
         le=604800,
         unit=SECONDS,
     )
+    start_cap_per_minute: int = setting(
+        0,
+        title=("Start cap of the cluster", "クラスタ全体の開始数の上限"),
+        meaning=(
+            "At most so many runs of all jobs together start in any 60 seconds; the others wait "
+            "(WAIT_START_CAP). 0: no cap.",
+            "すべてのジョブを合わせて、どの 60 秒間にも開始してよい実行の数です。"
+            "超えた分は待機します(WAIT_START_CAP)。0 は上限なしです。",
+        ),
+        impact=(
+            "Bounds the storm after an outage. While it is set no run is handed out before it is "
+            "due, so starts are a little less punctual.",
+            "障害復旧後の殺到を抑えます。設定中は予定時刻より前に実行を渡さないため、開始の正確さは"
+            "わずかに下がります。",
+        ),
+        example="600",
+        ge=0,
+        le=1000000,
+        unit=("starts", "件"),
+    )
     assign_ahead_seconds: float = setting(
         5.0,
         title=("Assign ahead by", "先行割り当ての時間"),
