@@ -53,8 +53,9 @@ def brief(run_id: UUID) -> str:
     return f"r-{run_id.hex[-8:]}"
 
 
-class PromiseBroken(AssertionError):
-    """One of the promises does not hold; the message is the whole finding."""
+class PromiseBroken(BaseException):
+    """One of the promises does not hold; the message is the whole finding. No ``Exception``: the
+    code under test is to survive those."""
 
 
 @dataclass(frozen=True, slots=True)
