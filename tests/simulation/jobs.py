@@ -197,6 +197,7 @@ def _editable(world: "World", job: Job) -> Editable:
         next_fire_at=maybe_time(next_fire_at),
         edited_at=maybe_time(edited_at),
         superseded=json.loads(superseded),
+        calendar_use=lambda: None,
     )
 
 
