@@ -46,12 +46,13 @@ UNHANDLED = Statement("""
     FROM scheduler_run_request AS q WHERE q.handled_at IS NULL
     ORDER BY q.requested_at, q.id LIMIT %(limit)s
 """)
+# IN, not EXISTS: which definitions depend is found out once, not for each row.
 WAITING_ROWS = """
     SELECT r.id, r.definition_id, d.name, r.slot_key, r.attempt, r.due_at, r.scheduled_for,
            d.priority, d.queue, d.required_labels::text, d.executor, d.concurrency_policy,
            d.max_parallel, d.skip_late_after_seconds, r.cancel_requested_at IS NOT NULL,
            d.quarantined_at IS NOT NULL, r.reason,
-           EXISTS (SELECT 1 FROM scheduler_dependency AS y WHERE y.definition_id = d.id)
+           d.id IN (SELECT y.definition_id FROM scheduler_dependency AS y)
     FROM scheduler_job_run AS r JOIN scheduler_job_definition AS d ON d.id = r.definition_id
     WHERE r.finished_at IS NULL AND r.due_at <= %(until)s AND r.state = 'PENDING'
 """
