@@ -12,45 +12,26 @@ from scheduler.domain.assignment import worker_slots
 from scheduler.domain.errors import RunNotFound
 from scheduler.domain.placement import why_not
 from scheduler.domain.values import DesiredMode, Reason, RunState
-from scheduler.models import JobDefinition, JobRun, WorkerLease
+from scheduler.models import JobRun, WorkerLease
 from scheduler.queries.why import Answer, why_run
 from scheduler.queries.why_words import NOTES, WORDS
-from tests.contract.store.chains import slot_key_of
-from tests.contract.store.world import T0, World, new_run, result
+from tests.contract.store.world import T0, World, result
+from tests.integration.store.situations import (
+    NOW,
+    able,
+    alter,
+    busy,
+    job,
+    waiting,
+    without_queue,
+)
 from tests.unit.domain.builders import worker_view
 
-NOW = T0 + timedelta(seconds=60)
+__all__ = ["able"]
 
 
 def codes(answer: Answer) -> list[str]:
     return [answer.code, *(each.code for each in answer.more)]
-
-
-def job(name: str = "report", **fields) -> JobDefinition:
-    return requests.save_definition(name, by="ann", command_name="noop", **fields)
-
-
-def alter(name: str = "report", **fields) -> None:
-    JobDefinition.objects.filter(name=name).update(**fields)
-
-
-@pytest.fixture
-def able(world: World) -> World:
-    """Led by w-1, with a worker w-2 that may take everything."""
-    world.worker("w-2", node_id="node-2", capabilities=("executor:management_command",))
-    return world
-
-
-def waiting(world: World, name: str = "report", index: int = 0, **fields) -> UUID:
-    definition = JobDefinition.objects.filter(name=name).first() or job(name, **fields)
-    run = new_run(definition.pk, index, slot_key=slot_key_of(T0 + timedelta(seconds=index)))
-    request = world.request(definition.pk)
-    world.leader.record_requests(world.fence, [(request, run)])
-    return run.run_id
-
-
-def busy(world: World, run: UUID, worker: str = "w-2") -> UUID:
-    return world.start([run], worker)[run]
 
 
 # ---------------------------------------------------------------------------- the table of words
@@ -121,10 +102,6 @@ def without_worker(world: World) -> UUID:
     for worker in ("w-1", "w-2"):
         requests.request_drain(worker, by="ann")
     return waiting(world)
-
-
-def without_queue(world: World) -> UUID:
-    return waiting(world, queue="heavy")
 
 
 def without_label(world: World) -> UUID:
@@ -235,11 +212,13 @@ CASES: list[tuple[str, Make, str]] = [
 
 @pytest.mark.parametrize(("code", "make", "said"), CASES, ids=[case[0] for case in CASES])
 def test_a_waiting_run_says_why(able: World, code, make, said):
-    answer = why_run(make(able), NOW)
+    run = make(able)
+    answer = why_run(run, NOW)
     assert answer.code == code
     assert said in answer.sentence
-    japanese = why_run(JobRun.objects.order_by("-pk").first().pk, NOW, lang="ja")
-    assert japanese.sentence.endswith("。") or "(" in japanese.sentence
+    japanese = why_run(run, NOW, lang="ja")
+    assert japanese.code == code
+    assert "。" in japanese.sentence
 
 
 def test_all_reasons_are_told_not_the_first_alone(able: World):

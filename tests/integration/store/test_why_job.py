@@ -10,7 +10,7 @@ from scheduler.domain.values import Reason
 from scheduler.queries.why_job import why_job
 from scheduler.store.statements import Statement
 from tests.contract.store.world import T0, World
-from tests.integration.store.test_why import NOW, able, alter, job, waiting, without_queue
+from tests.integration.store.situations import NOW, able, alter, job, waiting, without_queue
 
 __all__ = ["able"]
 

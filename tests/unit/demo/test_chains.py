@@ -6,7 +6,7 @@ from typing import Any
 
 from scheduler_demo.chains import audit_chains, unfollowed
 from scheduler_demo.ledger import Dependency, Run
-from tests.unit.demo.test_audit import END, GOOD, JOB, START, a_run
+from tests.unit.demo.rows import END, GOOD, JOB, START, a_run
 
 AFTER = replace(JOB, id=2, name="after", schedule=None)
 LINK = Dependency(2, 1, START - timedelta(days=1), plain=True)

@@ -1,6 +1,7 @@
 """The table of domain.dependencies, case by case, and what holds for all of them."""
 
-from datetime import timedelta
+from datetime import datetime, timedelta
+from typing import Any
 from uuid import UUID, uuid4
 
 import pytest
@@ -35,16 +36,22 @@ T = slot_key(NOW)
 
 
 def link(upstream: int = A, **changes) -> Link:
-    values = {"match": Match.SAME_SLOT, "on_failure": OnFailure.SKIP} | changes
+    values: dict[str, Any] = {"match": Match.SAME_SLOT, "on_failure": OnFailure.SKIP} | changes
     return Link(2, upstream, f"job-{upstream}", **values)
 
 
 def run_of(upstream: int = A, state=RunState.SUCCEEDED, **changes) -> SlotRun:
-    values = {"run_id": run_id(50), "slot_key": T, "attempt": 1, "scheduled_for": NOW} | changes
+    values: dict[str, Any] = {
+        "run_id": run_id(50),
+        "slot_key": T,
+        "attempt": 1,
+        "scheduled_for": NOW,
+    } | changes
     return SlotRun(definition_id=upstream, state=state, **values)
 
 
-def verdict(of: Link, *runs: SlotRun, now=NOW, run=MINE):
+def verdict(of: Link, *runs: SlotRun, now: datetime = NOW, run: Waiting = MINE) -> Any:
+    """Held, or None."""
     return held(run, [Upstream(of, runs)], now)
 
 
@@ -137,11 +144,14 @@ class TestAWaitingRun:
 
     def test_waits_for_all_and_says_how_many(self):
         found = held(MINE, [Upstream(link(A)), Upstream(link(B))], NOW)
+        assert found is not None
         assert found.detail.endswith("; and 1 more")
 
     def test_is_skipped_for_one_though_it_waits_for_another(self):
         failed = Upstream(link(B), (run_of(B, RunState.FAILED),))
-        assert held(MINE, [Upstream(link(A)), failed], NOW).reason is SKIPS
+        found = held(MINE, [Upstream(link(A)), failed], NOW)
+        assert found is not None
+        assert found.reason is SKIPS
 
     def test_takes_the_latest_for_none_where_it_is_too_old(self):
         of = link(match=Match.LATEST, max_age_seconds=60)

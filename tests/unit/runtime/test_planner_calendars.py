@@ -130,7 +130,8 @@ def test_what_cannot_be_used_is_put_aside_with_an_error(
     with capture_logs() as logs:
         tick(planner)
     (move,) = store.moves
-    assert (move.runs, move.next_fire_at, move.keeps_edit) == ((), None, True)
+    assert (move.runs, move.keeps_edit) == ((), True)
+    assert move.planned_until_new == move.planned_until_old
     (error,) = [entry for entry in logs if entry["log_level"] == "error"]
     assert word in error["reason"]
 

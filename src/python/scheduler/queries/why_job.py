@@ -165,5 +165,10 @@ def _thought_of(job: JobDefinition, now: datetime) -> Candidate:
         skip_late_after_seconds=job.skip_late_after_seconds,
         cancel_requested=False,
         quarantined=job.quarantined_at is not None,
+        reason=None,
+        start_cap_per_minute=job.start_cap_per_minute,
+        retry_budget_per_hour=job.retry_budget_per_hour,
+        quarantine_after_failures=job.quarantine_after_failures,
+        own_retry=False,
         depends=False,
     )

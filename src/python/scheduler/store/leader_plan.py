@@ -142,6 +142,7 @@ _CLOSE_PLANNED = {
         SELECT c.id, c.detail FROM closing AS c JOIN closed AS r ON r.id = c.id WHERE true
         ON CONFLICT (run_id) DO UPDATE SET reason_detail = excluded.reason_detail
     """,
+    "closed_noted": note_ends("closed"),
 }
 RECORD_EDITS = replace(
     RECORD_PLAN, steps={**RECORD_PLAN.steps, **_DROP_REPLACED, **_DROP_SKIPPED, **_CLOSE_PLANNED}

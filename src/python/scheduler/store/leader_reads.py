@@ -71,12 +71,13 @@ UNHANDLED = Statement("""
     FROM scheduler_run_request AS q WHERE q.handled_at IS NULL
     ORDER BY q.requested_at, q.id LIMIT %(limit)s
 """)
+# IN, not EXISTS: which definitions depend is found out once, not for each row.
 _WAITING_COLUMNS = """
     r.id, r.definition_id, d.name, r.slot_key, r.attempt, r.due_at, r.scheduled_for,
     d.priority, d.queue, d.required_labels::text, d.executor, d.concurrency_policy,
     d.max_parallel, d.skip_late_after_seconds, r.cancel_requested_at IS NOT NULL,
     d.quarantined_at IS NOT NULL, r.reason,
-    EXISTS (SELECT 1 FROM scheduler_dependency AS y WHERE y.definition_id = d.id),
+    d.id IN (SELECT y.definition_id FROM scheduler_dependency AS y),
     d.start_cap_per_minute, d.retry_budget_per_hour, d.quarantine_after_failures,
     CASE WHEN d.retry_budget_per_hour IS NOT NULL AND r.retry_of IS NOT NULL
          THEN (SELECT p.state <> 'ORPHANED' AND p.reason <> 'NEVER_STARTED'
