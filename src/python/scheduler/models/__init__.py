@@ -1,5 +1,6 @@
 """The tables, all named ``scheduler_*``."""
 
+from scheduler.models.backfills import Backfill, BackfillSlot
 from scheduler.models.cluster import Cluster, OutboxCursor, RunTransitionOutbox, WorkerLease
 from scheduler.models.definitions import JobDefinition
 from scheduler.models.runs import Event, JobRun, JobRunDetail, RunRequest
@@ -12,6 +13,8 @@ from scheduler.models.settings import (
 
 __all__ = [
     "AdminActionLog",
+    "Backfill",
+    "BackfillSlot",
     "Cluster",
     "ConfigReloadRequest",
     "Event",

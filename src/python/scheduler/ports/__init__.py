@@ -42,6 +42,7 @@ from scheduler.ports.processes import (
 from scheduler.ports.rows import (
     ActiveRow,
     Agenda,
+    BackfillRow,
     CursorMove,
     DefinitionRow,
     MyRow,
@@ -60,6 +61,7 @@ from scheduler.ports.time import (
 __all__ = [
     "ActiveRow",
     "Agenda",
+    "BackfillRow",
     "Bell",
     "Clock",
     "ClusterStore",

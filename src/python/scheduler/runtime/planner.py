@@ -24,6 +24,7 @@ from scheduler.ports import (
     NewRun,
     RequestRow,
 )
+from scheduler.runtime.backfiller import Backfiller
 from scheduler.runtime.config import RuntimeConfig
 from scheduler.runtime.member import Term
 
@@ -45,6 +46,7 @@ class Planner:
     ) -> None:
         self._store, self._clock, self._config = store, clock, config
         self._new_run_id = new_run_id
+        self._backfiller = Backfiller(store)
         self._schedules: dict[tuple[int, int], Schedule] = {}
 
     def establish(self) -> None:
@@ -60,7 +62,8 @@ class Planner:
         batch = self._config().batch_size
         if agenda.retries:
             self._store.spawn_retries(term.fence, batch)
-        if agenda.requests and self._take_requests(term, batch) == batch:
+        fed = self._backfiller.tick(term) if agenda.backfills else 0
+        if (agenda.requests or fed) and self._take_requests(term, batch) == batch:
             return 0.0
         ahead = timedelta(seconds=self._config().assign_ahead_seconds)
         now, fire_at = self._clock.now(), agenda.next_fire_at

@@ -8,6 +8,7 @@ from uuid_utils.compat import uuid7
 from scheduler.domain.values import Fence
 from scheduler.store.dialects import uuid_of
 from scheduler.store.fencing import FENCE, MAX_ROWS, chunks, fenced
+from scheduler.store.leader_backfills import BackfillWrites
 from scheduler.store.leader_plan import PlanWrites
 from scheduler.store.leader_reads import NOT_LIVE, LeaderReads
 from scheduler.store.leader_runs import RunWrites
@@ -87,7 +88,7 @@ SPAWN_RETRIES = Statement(
 )
 
 
-class SqlLeaderStore(LeaderReads, RunWrites, PlanWrites):
+class SqlLeaderStore(LeaderReads, RunWrites, PlanWrites, BackfillWrites):
     """``ports.LeaderStore``. One thread. ``new_id`` makes the ids of retries (UUIDv7)."""
 
     def __init__(

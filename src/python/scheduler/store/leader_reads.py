@@ -37,7 +37,8 @@ AGENDA = Statement(f"""
            EXISTS (SELECT 1 FROM scheduler_run_request AS q WHERE q.handled_at IS NULL),
            EXISTS (SELECT 1 FROM scheduler_job_run AS r WHERE {TO_CANCEL}),
            (SELECT min(d.next_fire_at) FROM scheduler_job_definition AS d
-            WHERE d.next_fire_at IS NOT NULL)
+            WHERE d.next_fire_at IS NOT NULL),
+           EXISTS (SELECT 1 FROM scheduler_backfill AS b WHERE b.fed_at IS NULL)
 """)
 UNHANDLED = Statement("""
     SELECT q.id, q.definition_id, q.slot_key, q.scheduled_for, q.args::text
@@ -85,12 +86,13 @@ class LeaderReads(Closing):
     """The reading half of ``ports.LeaderStore``."""
 
     def agenda(self) -> Agenda:
-        retries, requests, cancels, fire_at = self._session.run(AGENDA)[0]
+        retries, requests, cancels, fire_at, backfills = self._session.run(AGENDA)[0]
         return Agenda(
             retries=bool(retries),
             requests=bool(requests),
             cancels=bool(cancels),
             next_fire_at=maybe_time(fire_at),
+            backfills=bool(backfills),
         )
 
     def due_definitions(self, until: datetime, limit: int) -> list[DefinitionRow]:

@@ -40,12 +40,17 @@ def _kind(name: str, table: str, key: str, old: str, belongings: dict[str, str])
 _OF_RUNS = {
     "details": "DELETE FROM scheduler_job_run_detail WHERE run_id IN (SELECT p.id FROM picked AS p)"
 }
+_OF_BACKFILLS = {
+    "slots": "DELETE FROM scheduler_backfill_slot"
+    " WHERE backfill_id IN (SELECT p.id FROM picked AS p)"
+}
 # Ids are made before a run ends: the range of the key spares a look at all that is younger.
 _OLD_RUNS = "id < %(before_id)s AND finished_at < %(cutoff)s AND retry_due_at IS NULL"
 
 KINDS = (
     _kind("runs", "scheduler_job_run", "id", _OLD_RUNS, _OF_RUNS),
     _kind("requests", "scheduler_run_request", "id", "handled_at < %(cutoff)s", {}),
+    _kind("backfills", "scheduler_backfill", "id", "fed_at < %(cutoff)s", _OF_BACKFILLS),
     _kind("events", "scheduler_event", "id", "handled_at < %(cutoff)s", {}),
     _kind("audit rows", "scheduler_admin_action", "id", "at < %(cutoff)s", {}),
     _kind("ended workers", "scheduler_worker_lease", "worker_id", "ended_at < %(cutoff)s", {}),
