@@ -28,9 +28,7 @@ class InvalidBackfill(SchedulerError):
         super().__init__(f"Backfill field {field!r}: {problem}; allowed: {allowed}.")
 
 
-def check_bounds(
-    since: datetime, until: datetime, now: datetime, *, limit: int, pace: int
-) -> None:
+def check_bounds(since: datetime, until: datetime, now: datetime, *, limit: int, pace: int) -> None:
     """Raises InvalidBackfill unless ``since < until <= now`` and the numbers are in range.
 
     The future is the planner's: a backfill of it would run its slots twice."""

@@ -10,9 +10,11 @@ from scheduler.models.settings import (
     SchedulerSetting,
     SchedulerSettingHelp,
 )
+from scheduler.models.tokens import ApiToken
 
 __all__ = [
     "AdminActionLog",
+    "ApiToken",
     "Backfill",
     "BackfillSlot",
     "Cluster",

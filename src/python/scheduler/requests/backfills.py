@@ -161,7 +161,9 @@ def _write(definition: JobDefinition, wish: BackfillWish, plan: BackfillPlan, by
     )
     BackfillSlot.objects.bulk_create(
         (
-            BackfillSlot(backfill=backfill, scheduled_for=slot, slot_key=slot_key(backfill_id, slot))
+            BackfillSlot(
+                backfill=backfill, scheduled_for=slot, slot_key=slot_key(backfill_id, slot)
+            )
             for slot in plan.slots
         ),
         batch_size=1000,
