@@ -137,11 +137,15 @@ def _covered(definition: JobDefinition, wish: BackfillWish) -> set[datetime]:
     runs = JobRun.objects.filter(definition=definition, state__in=COVERING, **span)
     timed = runs.filter(slot_key__startswith="t:") | runs.filter(slot_key__startswith="b:")
     waiting = BackfillSlot.objects.filter(
-        backfill__definition=definition, backfill__fed_at=None, **span
+        backfill__definition=definition, backfill__fed_at=None, request_id=None, **span
+    )
+    handed_on = RunRequest.objects.filter(
+        definition=definition, handled_at=None, slot_key__startswith="b:", **span
     )
     return {
-        *timed.order_by().values_list("scheduled_for", flat=True),
-        *waiting.values_list("scheduled_for", flat=True),
+        instant
+        for rows in (timed.order_by(), waiting, handed_on)
+        for instant in rows.values_list("scheduled_for", flat=True)
     }
 
 
