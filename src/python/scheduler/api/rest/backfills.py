@@ -6,7 +6,7 @@ from uuid import UUID
 
 from django.http import HttpRequest, HttpResponse
 from django.urls import reverse
-from ninja import Query, Router, Schema
+from ninja import Query, Router, Schema, Status
 from pydantic import Field, StrictBool
 
 from scheduler.api.rest.access import by
@@ -74,10 +74,10 @@ def backfill_job(request: HttpRequest, response: HttpResponse, job: str, wish: N
     name = job_named(job).name
     asked = BackfillWish(**wish.model_dump(exclude={"dry_run"}))
     if wish.dry_run:
-        return HTTPStatus.OK.value, plan_backfill(name, asked)
+        return Status(HTTPStatus.OK.value, plan_backfill(name, asked))
     made = request_backfill(name, asked, by=by(request))
     response["Location"] = reverse("api-1:get_backfill", args=[made.pk])
-    return HTTPStatus.ACCEPTED.value, _shown(made.pk)
+    return Status(HTTPStatus.ACCEPTED.value, _shown(made.pk))
 
 
 @router.get("/backfills", **operation(TokenScope.READ, BackfillPageOut))

@@ -7,7 +7,7 @@ from typing import Any
 from uuid import UUID
 
 from django.http import HttpRequest
-from ninja import Router, Schema
+from ninja import Router, Schema, Status
 
 from scheduler.api.rest.access import by
 from scheduler.api.rest.answering import operation
@@ -160,7 +160,7 @@ def degrade_leader(request: HttpRequest) -> Any:
     leader = request_degrade_leader(by=by(request))
     if leader is None:
         raise NoLeader("Nobody leads: there is no leader to degrade.")
-    return HTTPStatus.ACCEPTED.value, {"leader_worker_id": leader}
+    return Status(HTTPStatus.ACCEPTED.value, {"leader_worker_id": leader})
 
 
 @router.post("/cluster/pause", **operation(TokenScope.WORKERS_WRITE, PauseOut, checked=False))

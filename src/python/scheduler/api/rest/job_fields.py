@@ -78,24 +78,23 @@ def _definitions(of: Callable[[AnyField], tuple[Any, Any]]) -> Any:
     return {field.name: of(field) for field in JOB_FIELDS}
 
 
-JobFields = create_model(
-    "JobFields",
-    __base__=Body,
-    __doc__="A job's fields. An edit leaves those that are absent as they are; a replacement and "
-    "a new job give them their defaults.",
-    **_definitions(_optional),
-)
-NewJob = create_model(
-    "NewJob",
-    __base__=JobFields,
-    __doc__="A job to be made.",
-    name=(Annotated[StrictStr, Field(min_length=1, max_length=200)], ...),
-)
-JobValues = create_model(
-    "JobValues",
-    __doc__="A job's fields, all of them.",
-    **_definitions(_shown),
-)
+_FIELDS = create_model("_FIELDS", __base__=Body, **_definitions(_optional))
+_VALUES = create_model("_VALUES", **_definitions(_shown))
+
+
+class JobFields(_FIELDS):  # type: ignore[misc, valid-type]
+    """A job's fields. An edit leaves those that are absent as they are; a replacement and a new
+    job give them their defaults."""
+
+
+class NewJob(JobFields):
+    """A job to be made."""
+
+    name: Annotated[StrictStr, Field(min_length=1, max_length=200)]
+
+
+class JobValues(_VALUES):  # type: ignore[misc, valid-type]
+    """A job's fields, all of them."""
 
 
 def values_of(job: JobDefinition) -> dict[str, Any]:

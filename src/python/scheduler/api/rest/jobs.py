@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal
 
 from django.http import HttpRequest, HttpResponse
 from django.urls import reverse
-from ninja import Query, Router, Schema
+from ninja import Query, Router, Schema, Status
 from pydantic import Field
 
 from scheduler.api.rest.access import by
@@ -49,7 +49,7 @@ router = Router(tags=["jobs"])
 EDIT_PROBLEMS = (JobNotFound, EditConflict, PreconditionRequired)
 
 
-class JobOut(JobValues):  # type: ignore[misc]
+class JobOut(JobValues):
     """A job. ``next_fire_at`` is when the planner looks at it next, which is its next slot unless
     it was edited just now."""
 
@@ -125,7 +125,7 @@ def create_job(request: HttpRequest, response: HttpResponse, fields: NewJob) -> 
     values = given(fields)
     job = create_definition(values.pop("name"), by=by(request), **values)
     response["Location"] = reverse("api-1:get_job", args=[f"id:{job.pk}"])
-    return HTTPStatus.CREATED.value, _tagged(response, job)
+    return Status(HTTPStatus.CREATED.value, _tagged(response, job))
 
 
 @router.get(
@@ -179,7 +179,7 @@ def delete_job(request: HttpRequest, job: str, if_match: IfMatch = None) -> Any:
     found = job_named(job)
     with at_revision(found, expected_revisions(found, if_match)):
         delete_definition(found.name, by=by(request))
-    return HTTPStatus.NO_CONTENT.value, None
+    return Status(HTTPStatus.NO_CONTENT.value, None)
 
 
 @router.post(

@@ -7,7 +7,7 @@ from uuid import UUID
 from django.core.exceptions import ValidationError
 from django.http import HttpRequest, HttpResponse
 from django.urls import reverse
-from ninja import Header, Router
+from ninja import Header, Router, Status
 from pydantic import Field
 
 from scheduler.api.rest.access import by
@@ -122,12 +122,12 @@ def cancel_run(request: HttpRequest, run_id: UUID) -> Any:
     """Ask for the end of a run: one that waits is canceled at once, one that runs gets TERM, and
     KILL after its grace. It may still succeed first."""
     if request_cancel(run_id, by=by(request)):
-        return ACCEPTED, {"run_id": run_id, "outcome": BulkOutcome.REQUESTED}
+        return Status(ACCEPTED, {"run_id": run_id, "outcome": BulkOutcome.REQUESTED})
     run = run_view(run_id)
     if run is None or run.finished:
         state = run.state if run else "purged"
         raise RunEnded(f"Run {run_id} has ended already: {state}.")
-    return ACCEPTED, {"run_id": run_id, "outcome": BulkOutcome.REQUESTED_BEFORE}
+    return Status(ACCEPTED, {"run_id": run_id, "outcome": BulkOutcome.REQUESTED_BEFORE})
 
 
 @router.post(
@@ -182,4 +182,4 @@ def _chosen(wish: Bulk) -> tuple[list[UUID], bool]:
 
 def _requested(response: HttpResponse, made: RunRequest) -> Any:
     response["Location"] = reverse("api-1:get_run_request", args=[made.pk])
-    return ACCEPTED, request_view(made.pk)
+    return Status(ACCEPTED, request_view(made.pk))

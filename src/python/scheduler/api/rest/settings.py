@@ -6,7 +6,7 @@ from http import HTTPStatus
 from typing import Annotated, Any
 
 from django.http import HttpRequest
-from ninja import Query, Router, Schema
+from ninja import Query, Router, Schema, Status
 from pydantic import Field, StrictStr
 
 from scheduler.api.rest.access import by, caller_of
@@ -121,7 +121,7 @@ def get_reload(request: HttpRequest) -> Any:
 def reload_settings(request: HttpRequest) -> Any:
     """Ask all workers to read their settings again."""
     request_reload(by=by(request))
-    return HTTPStatus.ACCEPTED.value, _reload_status()
+    return Status(HTTPStatus.ACCEPTED.value, _reload_status())
 
 
 @router.get(
