@@ -1,6 +1,7 @@
 """The REST API put together: routers, how errors are answered, the description, the addresses."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from functools import wraps
 from http import HTTPStatus
 from typing import Any
@@ -120,6 +121,17 @@ def _field(place: tuple[Any, ...]) -> str:
     return ".".join(map(str, place[2:] if place[0] == "body" else place[-1:]))
 
 
+@contextmanager
+def _head_as_get(request: HttpRequest) -> Iterator[None]:
+    """The server leaves the body of the answer out."""
+    asked = request.method
+    request.method = "GET" if asked == "HEAD" else asked
+    try:
+        yield
+    finally:
+        request.method = asked
+
+
 def _guarded(view: Callable[..., HttpResponseBase]) -> Callable[..., HttpResponseBase]:
     """A view that answers in English, to HEAD as to GET, and problems whatever happens."""
 
@@ -127,9 +139,7 @@ def _guarded(view: Callable[..., HttpResponseBase]) -> Callable[..., HttpRespons
     @wraps(view)
     @answering_problems
     def guarded(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
-        if request.method == "HEAD":
-            request.method = "GET"
-        with translation.override("en"):
+        with translation.override("en"), _head_as_get(request):
             check_readable(request)
             answer = view(request, *args, **kwargs)
         if answer.status_code == HTTPStatus.METHOD_NOT_ALLOWED:
@@ -155,7 +165,7 @@ def _nothing_here(request: HttpRequest) -> HttpResponseBase:
 
 
 def _pattern(found: URLPattern) -> URLPattern:
-    view = _guarded(found.callback)
+    view = _guarded(_nothing_here if found.name == "api-root" else found.callback)
     if found.name == "openapi-view":
         view = _with_policy(view)
     return URLPattern(found.pattern, view, found.default_args, found.name)
@@ -163,11 +173,7 @@ def _pattern(found: URLPattern) -> URLPattern:
 
 def _addresses(api: NinjaAPI) -> tuple[list[URLPattern], str, str]:
     patterns, app_name, namespace = api.urls
-    own = [
-        _pattern(each)
-        for each in patterns
-        if isinstance(each, URLPattern) and each.name != "api-root"
-    ]
+    own = [_pattern(each) for each in patterns if isinstance(each, URLPattern)]
     return [*own, re_path("^.*$", _guarded(_nothing_here))], app_name, namespace
 
 
