@@ -254,3 +254,9 @@ def test_the_fire_times_of_fields_that_are_not_saved(api: Api):
 def test_a_schedule_that_cannot_be_is_refused_in_one_sentence(api: Api, fields):
     response = api.post("fire-times", fields)
     assert (response.status_code, code_of(response)) == (422, "INVALID_FIELDS")
+
+
+def test_what_another_way_saved_is_shown_though_the_api_would_not_take_it(api: Api):
+    bounds = {"starts_at": datetime(1960, 1, 1, tzinfo=UTC), "priority": -(2**31)}
+    save_definition("report", by="t", command_name="noop", required_labels={}, **bounds)
+    assert api.get("jobs/report").json()["starts_at"] == "1960-01-01T00:00:00Z"

@@ -4,6 +4,7 @@ A field that the model gains is a field of the API, with the bounds of its valid
 """
 
 from collections.abc import Callable
+from datetime import datetime
 from typing import Annotated, Any, Literal
 
 from django.core.validators import MinValueValidator
@@ -32,7 +33,7 @@ JSON_TYPES: dict[str, Any] = {
 
 
 def type_of(field: AnyField) -> Any:
-    """What the API takes and gives for a column, None included where the column may be NULL."""
+    """What the API takes for a column, None included where the column may be NULL."""
     found = _plain_type(field)
     return found | None if field.null else found
 
@@ -67,7 +68,17 @@ def _optional(field: AnyField) -> tuple[Any, Any]:
 
 
 def _shown(field: AnyField) -> tuple[Any, Any]:
-    return type_of(field), Field(description=_help(field))
+    """Without bounds: what a row holds is shown, whoever wrote it."""
+    kinds = {
+        models.BooleanField: bool,
+        models.IntegerField: int,
+        models.FloatField: float,
+        models.DateTimeField: datetime,
+        models.CharField: str,
+        models.TextField: str,
+    }
+    found = next((kind for base, kind in kinds.items() if isinstance(field, base)), Any)
+    return found | None if field.null else found, Field(description=_help(field))
 
 
 def _help(field: AnyField) -> str | None:
