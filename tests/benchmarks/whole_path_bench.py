@@ -52,10 +52,19 @@ class Report:
 class BenchCluster(DemoCluster):
     """A demo cluster with definitions of the benchmark's own making."""
 
-    def __init__(self, folder: Path, *, workers: int, evidence: bool = False, **extra: str) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        *,
+        workers: int,
+        evidence: bool = False,
+        web_port: int | None = None,
+        **extra: str,
+    ) -> None:
         super().__init__(
             Layout(folder),
             workers=workers,
+            web_port=web_port,
             jobs=None,
             leave_evidence=evidence,
             extra=extra,
@@ -129,12 +138,16 @@ class BenchCluster(DemoCluster):
 
 
 @contextmanager
-def cluster(*, workers: int = 3, evidence: bool = False, **extra: str) -> Iterator[BenchCluster]:
+def cluster(
+    *, workers: int = 3, evidence: bool = False, web_port: int | None = None, **extra: str
+) -> Iterator[BenchCluster]:
     """A settled cluster in a folder of its own, removed after."""
     # A short path: those of Unix sockets are limited.
     folder = Path(tempfile.mkdtemp(prefix="whole-path-"))
     try:
-        with BenchCluster(folder, workers=workers, evidence=evidence, **extra) as made:
+        with BenchCluster(
+            folder, workers=workers, evidence=evidence, web_port=web_port, **extra
+        ) as made:
             made.settle()
             yield made
             complaints = [line for worker in made.workers for line in worker.complaints()]

@@ -11,6 +11,7 @@ from scheduler_demo.audit import Findings, audit
 from scheduler_demo.cluster import DemoCluster
 from scheduler_demo.evidence import Mark
 from scheduler_demo.ledger import OPEN_STATES, Run
+from scheduler_demo.poster import Poster, audit_events
 from scheduler_demo.sample.jobs import BURST_PREFIX
 
 SETTLE_SECONDS = 60.0
@@ -64,21 +65,26 @@ class Check:
         kill_leader: bool,
         probe: Callable[[], None],
         say: Say,
+        poster: Poster | None = None,
     ) -> None:
         self._cluster, self._seconds, self._say = cluster, seconds, say
+        self._poster, self._unanswered = poster, False
         self._kill_leader, self._probe = kill_leader, probe
         self._killed: Killed | None = None
         self._web_failures = 0
+        self._began = datetime.now(UTC)
 
     def run(self, since: datetime) -> Report:
         """Slots after ``since`` (UTC) count. Lateness counts from the call on: what was due while
         the cluster started is late through no fault of its own."""
-        ready = datetime.now(UTC)
+        self._began, ready = since, datetime.now(UTC)
         half = self._seconds / 2
         self._watch(half)
         if self._kill_leader:
             self._killed = self._kill_and_measure()
         self._watch(self._seconds - (datetime.now(UTC) - ready).total_seconds())
+        if self._poster is not None:
+            self._unanswered = not self._poster.stop()
         until = datetime.now(UTC)
         self._settle(since, until)
         return self._report(since, ready, until)
@@ -165,6 +171,8 @@ class Check:
         }
         report = Report(findings, summary)
         report.problems += self._problems(findings, errors)
+        summary["events"], said = self._events(runs)
+        report.problems += said
         summary["bursts"] = burst_figures(findings, runs, burst_ids)
         summary["problems"] = report.problems[:50]
         return report
@@ -197,6 +205,22 @@ class Check:
         if self._kill_leader and (self._killed is None or self._killed.takeover_ms is None):
             said.append("no new leader started a run after the leader was killed")
         return said
+
+    def _events(self, runs: Sequence[Run]) -> tuple[dict[str, int] | None, list[str]]:
+        """Figures of the events that were posted, and what became of them that should not."""
+        if self._poster is None:
+            return None, []
+        found = audit_events(self._poster.promises.values(), self._of_this_demo(runs))
+        said = [f"lost: {what}" for what in found.lost]
+        said += [f"doubled: {what}" for what in found.doubled]
+        if self._unanswered:
+            said.append("the web process did not answer the last event")
+        figures = {"posted": found.posted, "promised": found.promised, "runs": found.runs}
+        return {**figures, "lost": len(found.lost), "doubled": len(found.doubled)}, said
+
+    def _of_this_demo(self, runs: Sequence[Run]) -> list[Run]:
+        """Without those of earlier demos, whose promises nobody kept."""
+        return [run for run in runs if run.due_at >= self._began]
 
     def _errors(self, runs: Sequence[Run]) -> list[str]:
         owner = {str(run.id): run.worker_id for run in runs}

@@ -1,6 +1,7 @@
 """What the demo's processes find in their environment."""
 
 import os
+import secrets
 import sys
 from collections.abc import Mapping
 
@@ -8,6 +9,8 @@ from scheduler_demo import evidence
 from scheduler_demo.layout import Layout
 
 _SETTINGS = "scheduler_demo.settings"
+EVENTS_TOKEN = secrets.token_urlsafe(32)
+"""By which the demo posts its own events; another one at each start."""
 
 
 def project_environment(
@@ -29,6 +32,7 @@ def project_environment(
         "SCHEDULER_TLS_KEY_FILE": str(layout.tls / "tls.key"),
         "SCHEDULER_LOG_DIR": str(layout.run_logs),
         "SCHEDULER_LOG_FORMAT": "json",
+        "SCHEDULER_EVENTS_API_TOKEN": EVENTS_TOKEN,
         **(extra or {}),
     }
 

@@ -108,7 +108,9 @@ def _append(folder: Path, mark: Mark) -> None:
 def _slot_lock(folder: Path, mark: Mark) -> Iterator[bool]:
     locks = folder / _LOCKS
     locks.mkdir(parents=True, exist_ok=True)
-    name = f"{mark.job}@{mark.scheduled_for}".replace("/", "_")
+    # Events of one request are due at one instant, each a slot of its own.
+    event = json.loads(os.environ.get("SCHEDULER_EVENT_JSON", "{}")).get("id", "")
+    name = f"{mark.job}@{mark.scheduled_for}{event}".replace("/", "_")
     descriptor = os.open(locks / name, os.O_RDWR | os.O_CREAT, 0o600)
     try:
         yield _taken(descriptor)

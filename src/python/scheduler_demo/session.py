@@ -2,14 +2,17 @@
 
 import json
 import sys
+from contextlib import ExitStack
 from datetime import UTC, datetime
 from typing import Any
 
 from scheduler_demo import project
 from scheduler_demo.check import Check, Report
 from scheduler_demo.cluster import DemoCluster
+from scheduler_demo.environment import EVENTS_TOKEN
 from scheduler_demo.forks import forks_per_second
 from scheduler_demo.options import Options
+from scheduler_demo.poster import Poster
 
 
 class Session:
@@ -33,12 +36,22 @@ class Session:
         self._tell_where(cluster)
         project.connect(cluster.environment)
         try:
-            if self._options.check_seconds is None:
-                self._show(cluster)
-                return 0
-            return self._check(cluster, self._options.check_seconds)
+            with ExitStack() as posting:
+                poster = self._poster(cluster)
+                if poster is not None:
+                    posting.enter_context(poster)
+                if self._options.check_seconds is None:
+                    self._show(cluster)
+                    return 0
+                return self._check(cluster, self._options.check_seconds, poster)
         finally:
             project.disconnect()
+
+    def _poster(self, cluster: DemoCluster) -> Poster | None:
+        """Orders for the sample jobs that wait for them."""
+        if cluster.web is None or self._options.jobs != "all":
+            return None
+        return Poster(cluster.web.port, EVENTS_TOKEN)
 
     def _show(self, cluster: DemoCluster) -> None:
         # It reads models, which exist only once Django is set up.
@@ -51,7 +64,7 @@ class Session:
             self.say(f"web: http://127.0.0.1:{cluster.web.port}/healthz")
         self.say(f"data and logs: {cluster.layout.root}")
 
-    def _check(self, cluster: DemoCluster, seconds: float) -> int:
+    def _check(self, cluster: DemoCluster, seconds: float, poster: Poster | None) -> int:
         self.say(f"checking for {seconds:.0f} s")
         check = Check(
             cluster,
@@ -59,6 +72,7 @@ class Session:
             kill_leader=self._options.kill_leader,
             probe=project.run_noop_now,
             say=self.say,
+            poster=poster,
         )
         report = check.run(self._began)
         self._print(report, cluster)
@@ -93,6 +107,8 @@ def as_text(summary: dict[str, Any]) -> str:
         f"           {_pairs(calm)} (ms), take-over left out",
         f"leader     {summary['leader']}, epoch {summary['epoch']}",
     ]
+    if summary.get("events"):
+        lines.append(f"events     {_pairs(summary['events'])}")
     if summary["takeover_ms"] is not None:
         lines.append(f"take-over  {summary['takeover_ms']} ms from SIGKILL to the next run")
     if summary["queueing"]:

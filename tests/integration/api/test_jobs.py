@@ -260,3 +260,18 @@ def test_what_another_way_saved_is_shown_though_the_api_would_not_take_it(api: A
     bounds = {"starts_at": datetime(1960, 1, 1, tzinfo=UTC), "priority": -(2**31)}
     save_definition("report", by="t", command_name="noop", required_labels={}, **bounds)
     assert api.get("jobs/report").json()["starts_at"] == "1960-01-01T00:00:00Z"
+
+
+def test_the_triggers_of_a_job_are_replaced_whole_under_its_tag(api: Api):
+    tag = make(api)["ETag"]
+    assert api.get("jobs/report/triggers").json() == {"triggers": []}
+    wish = {"triggers": [{"event_type": "order.*", "source": "shop"}]}
+    assert code_of(api.call("PUT", "jobs/report/triggers", wish)) == "PRECONDITION_REQUIRED"
+    response = api.call("PUT", "jobs/report/triggers", wish, {"If-Match": tag})
+    assert response.json()["triggers"][0]["event_type"] == "order.*"
+    assert response["ETag"] == api.get("jobs/report")["ETag"] != tag
+    again = api.call("PUT", "jobs/report/triggers", wish, {"If-Match": tag})
+    assert again.status_code == 412
+    bad = {"triggers": [{"event": "order.*"}]}
+    response = api.call("PUT", "jobs/report/triggers", bad, {"If-Match": "*"})
+    assert (response.status_code, code_of(response)) == (422, "INVALID_TRIGGER")

@@ -3,6 +3,7 @@
 import socket
 import threading
 import time
+from dataclasses import replace
 from typing import Any
 from uuid import uuid4
 
@@ -266,3 +267,9 @@ class TestOtherVersions:
 def field_99() -> bytes:
     """A varint field with the number 99, as a later version may add."""
     return bytes([99 << 3 & 0x7F | 0x80, 99 >> 4, 1])
+
+
+def test_an_order_names_the_event_that_started_its_run():
+    of_event = replace(an_order(), event_id=uuid4())
+    assert codec.order_from(codec.order_to(of_event)) == of_event
+    assert codec.order_from(codec.order_to(an_order())).event_id is None

@@ -2,6 +2,7 @@
 
 import argparse
 import json
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta, timezone
 from typing import Any
 from uuid import UUID
@@ -11,6 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from scheduler.domain.errors import InvalidArgs
+from scheduler.domain.events import EventNotFound
 from scheduler.domain.launching import MAX_ARGS_BYTES, command_arguments, run_environment
 from scheduler.domain.values import StartOrder
 
@@ -127,3 +129,14 @@ def test_the_arguments_in_the_environment_are_json(args):
 def test_the_instant_is_given_in_utc():
     text = run_environment(order(None), "w")["SCHEDULER_SCHEDULED_FOR"]
     assert datetime.fromisoformat(text) == datetime(2026, 1, 2, tzinfo=UTC)
+
+
+def test_a_run_that_an_event_started_finds_the_event():
+    started = replace(order(None), event_id=UUID(int=9), event_json='{"id":"9"}')
+    assert run_environment(started, "w")["SCHEDULER_EVENT_JSON"] == '{"id":"9"}'
+    assert "SCHEDULER_EVENT_JSON" not in run_environment(order(None), "w")
+
+
+def test_a_run_whose_event_is_gone_has_no_environment():
+    with pytest.raises(EventNotFound, match="00000009"):
+        run_environment(replace(order(None), event_id=UUID(int=9)), "w")

@@ -2,6 +2,7 @@
 
 import os
 import time
+from dataclasses import replace
 from datetime import UTC, datetime
 from uuid import uuid4
 
@@ -44,6 +45,27 @@ def test_what_goes_in_comes_out_in_the_next_process_too(tmp_path):
     assert again.claims(0.0) == claims
     assert again.results(0.0) == results
     assert again.claims(100.5) == []
+    again.close()
+
+
+def test_a_claim_keeps_the_event_that_started_its_run(tmp_path):
+    claim = replace(claim_at(100.0), event_id=uuid4(), event_json='{"payload":"注文"}')
+    journal = RunJournal(tmp_path, "w-1")
+    journal.claimed([claim])
+    assert journal.claims(0.0) == [claim]
+    journal.close()
+
+
+def test_a_claim_that_an_earlier_version_wrote_is_understood(tmp_path):
+    claim = claim_at(100.0)
+    journal = RunJournal(tmp_path, "w-1")
+    journal.claimed([claim])
+    journal.close()
+    (path,) = tmp_path.glob("*.journal")
+    path.write_text(path.read_text().replace(',"event_id":null,"event_json":null', ""))
+    assert "event" not in path.read_text()
+    again = RunJournal(tmp_path, "w-1")
+    assert again.claims(0.0) == [claim]
     again.close()
 
 

@@ -111,6 +111,8 @@ class FakeWorkerStore:
         self.replayed: list[Claim] = []
         self.told: list[tuple[str, int]] = []
         self.others_replaying: list[str] = []
+        self.events_in_rdb: dict[UUID, str] = {}
+        self.asked_events: list[list[UUID]] = []
 
     def expect_timeline(self, timeline: int) -> None:
         self.expected = timeline
@@ -148,6 +150,13 @@ class FakeWorkerStore:
             self.lose_answer = False
             raise DatabaseUnavailable("test", "the answer was lost")
         return won
+
+    def events(self, event_ids: Sequence[UUID]) -> dict[UUID, str]:
+        self._answer()
+        self.asked_events.append(list(event_ids))
+        return {
+            event: self.events_in_rdb[event] for event in event_ids if event in self.events_in_rdb
+        }
 
     def finish(self, worker_id: str, results: Sequence[RunResult]) -> list[UUID]:
         self._answer()

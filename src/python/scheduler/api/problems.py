@@ -85,7 +85,9 @@ def problem_of(error: Exception) -> JsonResponse:
     if isinstance(error, HttpProblem):
         return problem(error.status, error.code, str(error), error.headers)
     if isinstance(error, SchedulerError):
-        return problem(status_of(error), error.code, str(error), _later(error))
+        where = {name: getattr(error, name, None) for name in ("field", "index")}
+        more = {name: value for name, value in where.items() if value is not None}
+        return problem(status_of(error), error.code, str(error), _later(error), **more)
     if isinstance(error, ValidationError):
         return _invalid(error)
     if isinstance(error, DatabaseError):

@@ -16,6 +16,7 @@ from datetime import UTC
 from typing import Any
 
 from scheduler.domain.errors import InvalidArgs
+from scheduler.domain.events import EventNotFound
 from scheduler.domain.values import StartOrder
 
 POSITIONAL = "_"
@@ -41,13 +42,22 @@ def command_arguments(job: str, args: Any) -> tuple[str, ...]:
     raise InvalidArgs(job, f"{json.dumps(args)[:60]} is neither list nor object", ALLOWED)
 
 
+def option_words(job: str, options: Mapping[str, Any]) -> tuple[str, ...]:
+    """The words of an object of options, without its positional arguments. Raises InvalidArgs."""
+    return tuple(_options(job, options))
+
+
 def run_environment(order: StartOrder, worker_id: str) -> dict[str, str]:
     """What every run finds in its environment; the names are a contract with jobs.
 
     ``SCHEDULER_SCHEDULED_FOR`` is ISO 8601 in UTC. ``SCHEDULER_FENCING_TOKEN`` rises with each
     assignment in the cluster: a job can use it to refuse an older run of itself.
+    ``SCHEDULER_EVENT_JSON`` is there only for a run that an event started. Raises EventNotFound.
     """
-    return {
+    if order.event_id is not None and order.event_json is None:
+        raise EventNotFound(order.event_id)
+    event = {} if order.event_json is None else {"SCHEDULER_EVENT_JSON": order.event_json}
+    return event | {
         "SCHEDULER_ARGS_JSON": args_json(order.args),
         "SCHEDULER_JOB_RUN_ID": str(order.run_id),
         "SCHEDULER_JOB_NAME": order.job_name,

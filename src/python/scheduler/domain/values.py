@@ -112,6 +112,8 @@ class StartOrder:
     ``assign_seq`` is ``epoch << 32 | counter``: it rises with every assignment of the cluster,
     fences the claim, and reaches the job as ``SCHEDULER_FENCING_TOKEN``.
     ``start_in_seconds`` counts from receipt (never an instant: clocks differ).
+    ``event_id`` names the event that started the run; ``event_json`` is that event's document,
+    which the worker reads just before the claim.
     """
 
     run_id: UUID
@@ -130,6 +132,8 @@ class StartOrder:
     timeout_seconds: float | None = None
     kill_grace_seconds: float = 10.0
     retry: RetryPolicy = field(default_factory=RetryPolicy)
+    event_id: UUID | None = None
+    event_json: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,6 +141,7 @@ class Claim:
     """A won claim with all that makes its row again where a fail-over of the RDB lost it.
 
     ``args`` are None where the definition's own count. ``at`` is the boottime of the claim.
+    ``event_json`` is the document of the event that started the run: its row may be lost too.
     """
 
     run_id: UUID
@@ -150,6 +155,8 @@ class Claim:
     worker_id: str
     args: Any
     at: float
+    event_id: UUID | None = None
+    event_json: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

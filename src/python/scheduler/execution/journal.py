@@ -72,13 +72,17 @@ def _claim_row(claim: Claim) -> dict[str, Any]:
         **{name: getattr(claim, name) for name in _CLAIM_FIELDS},
         "run_id": str(claim.run_id),
         "claim_token": str(claim.claim_token),
+        "event_id": None if claim.event_id is None else str(claim.event_id),
         "scheduled_for": claim.scheduled_for.isoformat(),
     }
 
 
 def _claim_from_row(row: Mapping[str, Any]) -> Claim:
+    event_id = row.get("event_id")
     values = {
-        **{name: row[name] for name in _CLAIM_FIELDS},
+        # A journal that an earlier version wrote has fewer fields.
+        **{name: row[name] for name in _CLAIM_FIELDS if name in row},
+        "event_id": None if event_id is None else UUID(event_id),
         "run_id": UUID(row["run_id"]),
         "claim_token": UUID(row["claim_token"]),
         "scheduled_for": datetime.fromisoformat(row["scheduled_for"]),

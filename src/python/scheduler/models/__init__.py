@@ -11,6 +11,7 @@ from scheduler.models.settings import (
     SchedulerSettingHelp,
 )
 from scheduler.models.tokens import ApiToken
+from scheduler.models.triggers import EventTrigger
 
 __all__ = [
     "AdminActionLog",
@@ -20,6 +21,7 @@ __all__ = [
     "Cluster",
     "ConfigReloadRequest",
     "Event",
+    "EventTrigger",
     "JobDefinition",
     "JobRun",
     "JobRunDetail",

@@ -29,6 +29,7 @@ class RequestKind(models.TextChoices):
     RUN_NOW = "run_now", "Run now"
     RERUN = "rerun", "Run again"
     BACKFILL = "backfill", "Backfill"
+    EVENT = "event", "Event"
 
 
 RUN_STATES = [(state.value, state.value) for state in RunState]

@@ -9,6 +9,7 @@ from uuid_utils.compat import uuid7
 
 from scheduler.domain.values import FINISHED_STATES, RunState
 from scheduler.models.choices import RUN_STATES, RequestKind, one_of
+from scheduler.models.cluster import EMPTY_LIST, EMPTY_OBJECT
 from scheduler.models.definitions import JobDefinition
 
 
@@ -92,6 +93,9 @@ class JobRunDetail(models.Model):
         related_name="detail",
     )
     args = models.JSONField(null=True, blank=True)
+    event_id = models.UUIDField(
+        null=True, blank=True, help_text="The event that started it, or the run it repeats."
+    )
     reason_detail = models.TextField(blank=True, default="", db_default="")
     error = models.TextField(blank=True, default="", db_default="")
     log_ref = models.TextField(blank=True, default="", db_default="")
@@ -123,6 +127,7 @@ class RunRequest(models.Model):
     scheduled_for = models.DateTimeField()
     args = models.JSONField(null=True, blank=True)
     rerun_of = models.UUIDField(null=True, blank=True)
+    event_id = models.UUIDField(null=True, blank=True)
     requested_by = models.CharField(max_length=200, blank=True, db_default="")
     requested_at = models.DateTimeField(db_default=Now())
     handled_at = models.DateTimeField(null=True, blank=True)
@@ -144,7 +149,10 @@ class RunRequest(models.Model):
 
 
 class Event(models.Model):
-    """A fact posted from outside that can trigger definitions."""
+    """A fact posted from outside that can trigger definitions.
+
+    Written with the requests for its runs in one transaction (``requests.events``): where the row
+    is, it is handled."""
 
     id = models.UUIDField(primary_key=True, default=new_id, editable=False)
     type = models.CharField(max_length=200)
@@ -152,6 +160,18 @@ class Event(models.Model):
     subject = models.CharField(max_length=200, blank=True, default="", db_default="")
     dedupe_key = models.CharField(max_length=255, null=True, blank=True)
     payload = models.JSONField(null=True, blank=True)
+    attributes = models.JSONField(
+        blank=True,
+        default=dict,
+        db_default=EMPTY_OBJECT,
+        help_text="Of a CloudEvent: its content type, schema and extensions.",
+    )
+    runs = models.JSONField(
+        blank=True,
+        default=list,
+        db_default=EMPTY_LIST,
+        help_text="The runs that it started, as its poster was told: a list of [job, run id].",
+    )
     occurred_at = models.DateTimeField(null=True, blank=True)
     received_at = models.DateTimeField(db_default=Now())
     received_by = models.CharField(max_length=200, blank=True, default="", db_default="")

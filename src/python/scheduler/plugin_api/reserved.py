@@ -45,6 +45,7 @@ JOB_NAMES = (
     "SCHEDULER_ATTEMPT",
     "SCHEDULER_FENCING_TOKEN",
     "SCHEDULER_SCHEDULED_FOR",
+    "SCHEDULER_EVENT_JSON",
 )
 """What every run finds in its environment (``domain.launching``)."""
 

@@ -112,6 +112,9 @@ class WorkerStore(OnTimeline, Protocol):
         requested and the cluster's hold_seq unchanged; returns the run ids claimed. An unknown
         outcome is answered by reading the claim tokens back."""
 
+    def events(self, event_ids: Sequence[UUID]) -> dict[UUID, str]:
+        """The documents (``SCHEDULER_EVENT_JSON``) of those events that are there."""
+
     def finish(self, worker_id: str, results: Sequence[RunResult]) -> list[UUID]:
         """RUNNING -> the result's state where the claim_token holds, with retry_due_at; results
         that came too late are kept as late results. Returns the run ids that changed."""

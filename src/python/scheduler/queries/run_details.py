@@ -40,6 +40,7 @@ class RunDetailView:
     resources: ResourceUse
     late_result: Any
     requested_by: str
+    event_id: UUID | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +78,7 @@ def run_detail(run_id: UUID) -> RunDetailView:
         resources=_resources(kept),
         late_result=kept.late_result,
         requested_by=_requester(row),
+        event_id=kept.event_id,
     )
 
 

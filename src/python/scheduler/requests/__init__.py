@@ -11,6 +11,7 @@ from scheduler.requests.cluster import (
     request_undo_drain,
     resume,
 )
+from scheduler.requests.events import ingest
 from scheduler.requests.jobs import (
     delete_definition,
     find_job,
@@ -19,11 +20,13 @@ from scheduler.requests.jobs import (
     set_enabled,
 )
 from scheduler.requests.runs import find_run, request_cancel, request_rerun, request_run
+from scheduler.requests.triggers import set_triggers
 
 __all__ = [
     "delete_definition",
     "find_job",
     "find_run",
+    "ingest",
     "pause",
     "release_quarantine",
     "request_cancel",
@@ -36,4 +39,5 @@ __all__ = [
     "resume",
     "save_definition",
     "set_enabled",
+    "set_triggers",
 ]

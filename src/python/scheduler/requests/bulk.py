@@ -1,8 +1,7 @@
 """Many runs at once: canceled or repeated in one transaction, with one entry in the record."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from enum import StrEnum
-from typing import Any
 from uuid import UUID
 
 from scheduler.models import JobRun, JobRunDetail, RunRequest
@@ -48,10 +47,10 @@ def request_reruns(
     assert len(run_ids) <= RUNS_AT_MOST
     with writing():
         rows = JobRun.objects.select_related("definition").in_bulk(list(run_ids))
-        args = dict(JobRunDetail.objects.filter(run_id__in=rows).values_list("run_id", "args"))
+        details = JobRunDetail.objects.in_bulk(list(rows))
         found = {run_id: _repeatable(rows.get(run_id)) for run_id in run_ids}
         wanted = [rows[run] for run, outcome in found.items() if outcome is BulkOutcome.REQUESTED]
-        requests = _requests(wanted, args, by)
+        requests = _requests(wanted, details, by)
         RunRequest.objects.bulk_create(requests.values(), batch_size=500)
         if requests:
             told = [str(run) for run in requests]
@@ -77,17 +76,20 @@ def _repeatable(row: JobRun | None) -> BulkOutcome:
     return BulkOutcome.JOB_DELETED if row.definition.deleted_at else BulkOutcome.REQUESTED
 
 
-def _requests(rows: Sequence[JobRun], args: dict[UUID, Any], by: str) -> dict[UUID, RunRequest]:
+def _requests(
+    rows: Sequence[JobRun], details: Mapping[UUID, JobRunDetail], by: str
+) -> dict[UUID, RunRequest]:
     now, made = rdb_now(), {}
     for row in rows:
-        request = new_id()
+        request, kept = new_id(), details.get(row.pk)
         made[row.pk] = RunRequest(
             id=request,
             kind=RequestKind.RERUN,
             definition_id=row.definition_id,
             slot_key=f"m:{request}",
             scheduled_for=now,
-            args=args.get(row.pk),
+            args=kept.args if kept else None,
+            event_id=kept.event_id if kept else None,
             rerun_of=row.pk,
             requested_by=by[:200],
             requested_at=now,

@@ -35,14 +35,22 @@ def request_run(
 
 
 def request_rerun(run_id: UUID, *, by: str, ring: Ring | None = None) -> RunRequest:
-    """Ask for a new run of the same job with the same arguments. Raises RunNotFound, JobNotFound
-    (the job was deleted)."""
+    """Ask for a new run of the same job with the same arguments and the same event.
+
+    Raises RunNotFound, JobNotFound (the job was deleted)."""
     with writing():
         run = find_run(run_id)
         if run.definition.deleted_at is not None:
             raise JobNotFound(run.definition.name)
-        args = JobRunDetail.objects.filter(run_id=run_id).values_list("args", flat=True).first()
-        request = _request(RequestKind.RERUN, run.definition_id, args, by, rerun_of=run_id)
+        detail = JobRunDetail.objects.filter(run_id=run_id).first()
+        request = _request(
+            RequestKind.RERUN,
+            run.definition_id,
+            detail.args if detail else None,
+            by,
+            rerun_of=run_id,
+            event_id=detail.event_id if detail else None,
+        )
         record("rerun_requested", run.definition.name, by, run=str(run_id))
         tell(ring, "leader")
     return request
@@ -80,6 +88,7 @@ def _request(
     by: str,
     rerun_of: UUID | None = None,
     request_id: UUID | None = None,
+    event_id: UUID | None = None,
 ) -> RunRequest:
     now, request = rdb_now(), request_id or new_id()
     return RunRequest.objects.create(
@@ -90,6 +99,7 @@ def _request(
         scheduled_for=now,
         args=args,
         rerun_of=rerun_of,
+        event_id=event_id,
         requested_by=by,
         requested_at=now,
     )

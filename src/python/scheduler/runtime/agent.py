@@ -33,6 +33,7 @@ from scheduler.domain.values import (
 from scheduler.ports import Journal, ProcessHost, Spool, WorkerStore
 from scheduler.runtime import outcomes
 from scheduler.runtime.config import RuntimeConfig
+from scheduler.runtime.events import load_events
 from scheduler.runtime.member import Member
 from scheduler.runtime.orders import Handled, OrderBook
 from scheduler.runtime.replayer import Replayer
@@ -305,6 +306,7 @@ class Agent:
         self._claimed_at = now
         claims = [(item.order.run_id, item.order.assign_seq, item.token) for item in due]
         try:
+            load_events(self._store, due)
             won = set(self._store.claim(worker_id, claims, hold_seq=self._member.hold_seq))
         except DatabaseUnavailable:
             self._orders.put_back(due, now + RETRY_SECONDS)

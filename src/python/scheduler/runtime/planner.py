@@ -86,8 +86,9 @@ class Planner:
         return len(requests)
 
     def _requested(self, request: RequestRow) -> NewRun:
+        """The run has the request's id: who asked knows it before the run is there."""
         return NewRun(
-            run_id=self._new_run_id(),
+            run_id=request.request_id,
             definition_id=request.definition_id,
             slot_key=request.slot_key,
             attempt=1,

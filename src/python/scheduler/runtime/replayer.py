@@ -132,4 +132,6 @@ def _claim(item: Handled, worker_id: str, now: float) -> Claim:
         worker_id=worker_id,
         args=None if timed else order.args,
         at=now,
+        event_id=order.event_id,
+        event_json=order.event_json,
     )

@@ -77,10 +77,10 @@ SPAWN_RETRIES = Statement(
             RETURNING r.id, r.retry_of
         """,
         "carried": """
-            INSERT INTO scheduler_job_run_detail (run_id, args)
-            SELECT r.id, x.args FROM inserted AS r
+            INSERT INTO scheduler_job_run_detail (run_id, args, event_id)
+            SELECT r.id, x.args, x.event_id FROM inserted AS r
             JOIN scheduler_job_run_detail AS x ON x.run_id = r.retry_of
-            WHERE x.args IS NOT NULL
+            WHERE x.args IS NOT NULL OR x.event_id IS NOT NULL
             ON CONFLICT (run_id) DO NOTHING
         """,
     },

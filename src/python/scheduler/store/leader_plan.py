@@ -102,7 +102,7 @@ RECORD_REQUESTS = Statement(
         "f": FENCE,
         # After a fail-over a worker may have brought the request's run back before this.
         "picked": """
-            SELECT q.id, q.args,
+            SELECT q.id, q.args, q.event_id,
                    coalesce((SELECT e.id FROM scheduler_job_run AS e
                              WHERE e.definition_id = n.definition_id AND e.slot_key = n.slot_key
                                AND e.attempt = n.attempt), n.id) AS run_id
@@ -122,10 +122,10 @@ RECORD_REQUESTS = Statement(
             RETURNING r.id, r.definition_id, r.attempt, r.state, r.reason
         """,
         "explained": """
-            INSERT INTO scheduler_job_run_detail (run_id, args, reason_detail)
-            SELECT n.id, p.args, n.detail
+            INSERT INTO scheduler_job_run_detail (run_id, args, event_id, reason_detail)
+            SELECT n.id, p.args, p.event_id, n.detail
             FROM n JOIN inserted AS r ON r.id = n.id JOIN picked AS p ON p.run_id = n.id
-            WHERE n.detail <> '' OR p.args IS NOT NULL
+            WHERE n.detail <> '' OR p.args IS NOT NULL OR p.event_id IS NOT NULL
             ON CONFLICT (run_id) DO NOTHING
         """,
     },

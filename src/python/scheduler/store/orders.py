@@ -1,7 +1,7 @@
 """The columns of a StartOrder, wherever a statement yields one."""
 
 from scheduler.domain.values import RetryPolicy, StartOrder
-from scheduler.store.dialects import json_of, time_of, uuid_of
+from scheduler.store.dialects import json_of, maybe_uuid, time_of, uuid_of
 from scheduler.store.sessions import Row
 
 ORDER_COLUMNS = """
@@ -10,7 +10,8 @@ ORDER_COLUMNS = """
     r.definition_id, d.name, r.attempt, r.orphan_count, r.slot_key, r.scheduled_for, d.executor,
     d.command_name, coalesce(x.args, d.default_args_json)::text, d.isolation, d.timeout_seconds,
     d.kill_grace_seconds, d.max_attempts, d.backoff_seconds, d.backoff_factor,
-    d.backoff_max_seconds, d.jitter, d.retry_on_orphan, d.max_orphans
+    d.backoff_max_seconds, d.jitter, d.retry_on_orphan, d.max_orphans,
+    x.event_id
 """
 """``r`` is the run (the table, or what a step returned of it)."""
 
@@ -47,4 +48,5 @@ def order_of(row: Row) -> StartOrder:
             retry_on_orphan=bool(row[20]),
             max_orphans=row[21],
         ),
+        event_id=maybe_uuid(row[22]),
     )

@@ -1,7 +1,8 @@
 """After a fail-over of PostgreSQL that lost the newest commits: a worker writes them again.
 
-The claims first, then the finishes (``FINISH`` is conditional on the claim token and so may be
-repeated as it is), then the word in the lease row that it is done.
+The events of the claims first (their rows may be lost too), then the claims, then the finishes
+(``FINISH`` is conditional on the claim token and so may be repeated as it is), then the word in the
+lease row that it is done.
 """
 
 import json
@@ -10,9 +11,9 @@ from uuid import UUID
 
 from scheduler.domain.values import Claim
 from scheduler.store.dialects import uuid_of
+from scheduler.store.events import EventRows
 from scheduler.store.fencing import chunks
 from scheduler.store.outbox import CHANGED_COLUMNS, Transition, with_outbox
-from scheduler.store.sessions import Closing
 from scheduler.store.statements import Statement
 
 _CLAIMS = {
@@ -26,6 +27,7 @@ _CLAIMS = {
     "claim_token": "uuid",
     "worker_id": "text",
     "args": "jsonb",
+    "event_id": "uuid",
     "age": "float8",
 }
 _CLAIMED_AT = "clock_timestamp() + make_interval(secs => {age})"
@@ -53,9 +55,9 @@ RESTORE = Statement(
             RETURNING {CHANGED_COLUMNS}
         """,
         "carried": """
-            INSERT INTO scheduler_job_run_detail (run_id, args)
-            SELECT p.id, p.args FROM picked AS p JOIN changed AS r ON r.id = p.id
-            WHERE p.args IS NOT NULL
+            INSERT INTO scheduler_job_run_detail (run_id, args, event_id)
+            SELECT p.id, p.args, p.event_id FROM picked AS p JOIN changed AS r ON r.id = p.id
+            WHERE p.args IS NOT NULL OR p.event_id IS NOT NULL
             ON CONFLICT (run_id) DO NOTHING
         """,
     },
@@ -103,7 +105,7 @@ REPLAYING = Statement("""
 """)
 
 
-class ReplayWrites(Closing):
+class ReplayWrites(EventRows):
     """The part of ``ports.WorkerStore`` that follows a fail-over."""
 
     def _declare_replay(self, declared: Collection[Transition]) -> None:
@@ -111,6 +113,7 @@ class ReplayWrites(Closing):
         self._revive = with_outbox(REVIVE, declared)
 
     def replay_claims(self, claims: Sequence[tuple[Claim, float]]) -> list[UUID]:
+        self._restore_events([claim for claim, _ in claims])
         # Restored first: then each slot has a row, and what remains open is revived.
         return [
             uuid_of(row[0])
@@ -138,5 +141,6 @@ def _claim_row(claim: Claim, age_seconds: float) -> tuple[object, ...]:
         claim.claim_token,
         claim.worker_id,
         None if claim.args is None else json.dumps(claim.args),
+        claim.event_id,
         -age_seconds,
     )

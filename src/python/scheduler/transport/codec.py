@@ -108,6 +108,7 @@ def order_to(order: StartOrder) -> wire.StartOrder:
         timeout_seconds=order.timeout_seconds,
         kill_grace_seconds=order.kill_grace_seconds,
         retry=_retry_to(order.retry),
+        event_id=b"" if order.event_id is None else order.event_id.bytes,
     )
 
 
@@ -131,6 +132,7 @@ def order_from(message: wire.StartOrder) -> StartOrder:
         timeout_seconds=message.timeout_seconds if message.HasField("timeout_seconds") else None,
         kill_grace_seconds=message.kill_grace_seconds,
         retry=_retry_from(message.retry),
+        event_id=uuid_from(message.event_id) if message.event_id else None,
     )
 
 

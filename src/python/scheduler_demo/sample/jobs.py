@@ -20,7 +20,13 @@ def pulse_jobs() -> list[dict[str, Any]]:
 
 def sample_jobs() -> list[dict[str, Any]]:
     """All samples, the pulse among them."""
-    return [*pulse_jobs(), *_steady_jobs(), *_troubled_jobs(), *_calendar_jobs()]
+    return [
+        *pulse_jobs(),
+        *_steady_jobs(),
+        *_troubled_jobs(),
+        *_calendar_jobs(),
+        *_event_jobs(),
+    ]
 
 
 def burst_jobs(count: int) -> list[dict[str, Any]]:
@@ -121,10 +127,35 @@ def _calendar_jobs() -> list[dict[str, Any]]:
     ]
 
 
+def _event_jobs() -> list[dict[str, Any]]:
+    """Started by the orders that the demo posts, one a second."""
+    number = {"number": "payload.number"}
+    dear = {"path": "payload.total", "op": "ge", "value": 500}
+    return [
+        _job(
+            "on-order",
+            "sample_event",
+            None,
+            triggers=[{"event_type": "demo.order.placed", "args": number}],
+            description="One run for each order that is placed.",
+        ),
+        _job(
+            "on-dear-order",
+            "sample_event",
+            None,
+            triggers=[{"event_type": "demo.order.*", "conditions": [dear], "args": number}],
+            default_args_json={"fail_until": 2},
+            max_attempts=2,
+            backoff_seconds=0.5,
+            description="For orders from 500 on; fails once, to have the event a second time.",
+        ),
+    ]
+
+
 def _cron(expression: str) -> dict[str, Any]:
     return {"kind": "cron", "expression": expression}
 
 
-def _job(name: str, command: str, schedule: dict[str, Any], **fields: Any) -> dict[str, Any]:
+def _job(name: str, command: str, schedule: dict[str, Any] | None, **fields: Any) -> dict[str, Any]:
     basics = {"name": name, "command_name": command, "schedule": schedule, "timezone": TOKYO}
     return {**basics, "provenance": "scheduler_demo.sample", **fields}

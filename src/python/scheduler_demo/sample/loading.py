@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from scheduler.models import JobDefinition
-from scheduler.requests import save_definition, set_enabled
+from scheduler.requests import save_definition, set_enabled, set_triggers
 from scheduler_demo.sample.jobs import BURST_PREFIX, burst_jobs, pulse_jobs, sample_jobs
 
 _BY = "demo"
@@ -21,11 +21,14 @@ def load_sample_jobs(which: str = "all", burst: int = 0) -> int:
 def load_jobs(jobs: Iterable[Mapping[str, Any]]) -> int:
     """Make the definitions whose names are not taken; returns how many were made.
 
-    Raises django's ValidationError for a definition that is refused."""
+    ``triggers`` among a job's fields are its event triggers. Raises django's ValidationError or
+    InvalidTrigger for a definition that is refused."""
     taken = set(JobDefinition.objects.filter(deleted_at=None).values_list("name", flat=True))
     missing = [dict(job) for job in jobs if job["name"] not in taken]
     for job in missing:
-        save_definition(job.pop("name"), by=_BY, **job)
+        name, triggers = job.pop("name"), job.pop("triggers", [])
+        save_definition(name, by=_BY, **job)
+        set_triggers(name, triggers, by=_BY)
     return len(missing)
 
 

@@ -33,6 +33,7 @@ from scheduler.api.rest import (
     run_actions,
     runs,
     settings,
+    triggers,
 )
 from scheduler.api.rest.access import SECURITY_SCHEMES
 from scheduler.api.rest.answering import Problem
@@ -40,7 +41,7 @@ from scheduler.api.rest.reading import StrictJson, check_readable
 from scheduler.api.rest.refusals import AddressNotFound, MalformedRequest
 
 NAMESPACE = "api-1"
-ROUTERS = (jobs, run_actions, runs, backfills, events, cluster, settings)
+ROUTERS = (jobs, triggers, run_actions, runs, backfills, events, cluster, settings)
 
 DOCS_POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; "

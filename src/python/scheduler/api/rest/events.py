@@ -30,8 +30,17 @@ class EventOut(Schema):
     handled_at: datetime | None
 
 
+class StartedRun(Schema):
+    job: str
+    run_id: UUID
+
+
 class EventDetailOut(EventOut):
+    """With the payload, what a CloudEvent brings beside it, and the runs that it started."""
+
     payload: Any
+    attributes: dict[str, Any]
+    runs: list[StartedRun]
 
 
 class EventPageOut(Schema):
@@ -65,4 +74,7 @@ def list_events(request: HttpRequest, query: Query[EventQuery]) -> Any:
 )
 def get_event(request: HttpRequest, event_id: UUID) -> Any:
     """An event with its payload."""
-    return find_event(event_id)
+    event = find_event(event_id)
+    names = [name for name in EventDetailOut.model_fields if name != "runs"]
+    started = [{"job": job, "run_id": run_id} for job, run_id in event.runs]
+    return {name: getattr(event, name) for name in names} | {"runs": started}

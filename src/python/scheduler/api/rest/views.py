@@ -63,6 +63,7 @@ class RunDetailOut(Schema):
     resources: ResourcesOut
     late_result: Any
     requested_by: str
+    event_id: UUID | None
 
 
 class LogOut(Schema):

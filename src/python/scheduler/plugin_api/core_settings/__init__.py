@@ -1,6 +1,7 @@
 """The core's own settings, each declared once, in groups."""
 
 from scheduler.plugin_api.core_settings.cluster import ClusterSettings
+from scheduler.plugin_api.core_settings.events import EventSettings
 from scheduler.plugin_api.core_settings.line import LineSettings
 from scheduler.plugin_api.core_settings.observing import ObservingSettings
 from scheduler.plugin_api.core_settings.running import RunningSettings
@@ -8,7 +9,7 @@ from scheduler.plugin_api.core_settings.timing import TimingSettings
 
 
 class CoreSettings(
-    ObservingSettings, TimingSettings, RunningSettings, LineSettings, ClusterSettings
+    EventSettings, ObservingSettings, TimingSettings, RunningSettings, LineSettings, ClusterSettings
 ):
     """All settings of the core. Names in environment and RDB: ``SCHEDULER_`` + the field's name."""
 

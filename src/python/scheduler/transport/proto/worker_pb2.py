@@ -24,7 +24,7 @@ _sym_db = _symbol_database.Default()
 
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n&scheduler/transport/proto/worker.proto\x12\x0cscheduler.v1\"]\n\x07\x43ommand\x12\x18\n\x10protocol_version\x18\x01 \x01(\r\x12\r\n\x05\x65poch\x18\x02 \x01(\x03\x12\x0f\n\x07term_id\x18\x03 \x01(\x0c\x12\x18\n\x10leader_worker_id\x18\x04 \x01(\t\"I\n\x0bPingRequest\x12&\n\x07\x63ommand\x18\x01 \x01(\x0b\x32\x15.scheduler.v1.Command\x12\x12\n\necho_nonce\x18\x02 \x01(\x03\"{\n\tPingReply\x12\x11\n\tworker_id\x18\x01 \x01(\t\x12\r\n\x05nonce\x18\x02 \x01(\x03\x12\x14\n\x0cnewest_epoch\x18\x03 \x01(\x03\x12\x11\n\topen_runs\x18\x04 \x01(\x05\x12\x10\n\x08\x63\x61pacity\x18\x05 \x01(\x05\x12\x11\n\taccepting\x18\x06 \x01(\x08\",\n\x10GetStatusRequest\x12\x18\n\x10protocol_version\x18\x01 \x01(\r\"\xb3\x01\n\x0eGetStatusReply\x12\x11\n\tworker_id\x18\x01 \x01(\t\x12\x0c\n\x04role\x18\x02 \x01(\t\x12\x14\n\x0cnewest_epoch\x18\x03 \x01(\x03\x12\x11\n\topen_runs\x18\x04 \x01(\x05\x12\x10\n\x08\x63\x61pacity\x18\x05 \x01(\x05\x12\x0f\n\x07running\x18\x06 \x03(\x0c\x12\x1b\n\x13\x64\x65\x61\x64line_in_seconds\x18\x07 \x01(\x01\x12\x17\n\x0f\x63onfig_revision\x18\x08 \x01(\x03\"\xaf\x01\n\x0bRetryPolicy\x12\x14\n\x0cmax_attempts\x18\x01 \x01(\x05\x12\x17\n\x0f\x62\x61\x63koff_seconds\x18\x02 \x01(\x01\x12\x16\n\x0e\x62\x61\x63koff_factor\x18\x03 \x01(\x01\x12\x1b\n\x13\x62\x61\x63koff_max_seconds\x18\x04 \x01(\x01\x12\x0e\n\x06jitter\x18\x05 \x01(\x01\x12\x17\n\x0fretry_on_orphan\x18\x06 \x01(\x08\x12\x13\n\x0bmax_orphans\x18\x07 \x01(\x05\"\x8c\x03\n\nStartOrder\x12\x0e\n\x06run_id\x18\x01 \x01(\x0c\x12\x12\n\nassign_seq\x18\x02 \x01(\x03\x12\x18\n\x10start_in_seconds\x18\x03 \x01(\x01\x12\x15\n\rdefinition_id\x18\x04 \x01(\x03\x12\x10\n\x08job_name\x18\x05 \x01(\t\x12\x0f\n\x07\x61ttempt\x18\x06 \x01(\x05\x12\x14\n\x0corphan_count\x18\x07 \x01(\x05\x12\x10\n\x08slot_key\x18\x08 \x01(\t\x12\x1d\n\x15scheduled_for_unix_us\x18\t \x01(\x03\x12\x10\n\x08\x65xecutor\x18\n \x01(\t\x12\x0f\n\x07\x63ommand\x18\x0b \x01(\t\x12\x11\n\targs_json\x18\x0c \x01(\t\x12\x11\n\tisolation\x18\r \x01(\t\x12\x1c\n\x0ftimeout_seconds\x18\x0e \x01(\x01H\x00\x88\x01\x01\x12\x1a\n\x12kill_grace_seconds\x18\x0f \x01(\x01\x12(\n\x05retry\x18\x10 \x01(\x0b\x32\x19.scheduler.v1.RetryPolicyB\x12\n\x10_timeout_seconds\"d\n\x10StartRunsRequest\x12&\n\x07\x63ommand\x18\x01 \x01(\x0b\x32\x15.scheduler.v1.Command\x12(\n\x06orders\x18\x02 \x03(\x0b\x32\x18.scheduler.v1.StartOrder\"\'\n\x07Refusal\x12\x0e\n\x06run_id\x18\x01 \x01(\x0c\x12\x0c\n\x04\x63ode\x18\x02 \x01(\t\"J\n\x0eStartRunsReply\x12\x10\n\x08\x61\x63\x63\x65pted\x18\x01 \x03(\x0c\x12&\n\x07refused\x18\x02 \x03(\x0b\x32\x15.scheduler.v1.Refusal\"L\n\x11\x43\x61ncelRunsRequest\x12&\n\x07\x63ommand\x18\x01 \x01(\x0b\x32\x15.scheduler.v1.Command\x12\x0f\n\x07run_ids\x18\x02 \x03(\x0c\"\"\n\x0f\x43\x61ncelRunsReply\x12\x0f\n\x07run_ids\x18\x01 \x03(\x0c\"E\n\x0c\x44rainRequest\x12&\n\x07\x63ommand\x18\x01 \x01(\x0b\x32\x15.scheduler.v1.Command\x12\r\n\x05\x64rain\x18\x02 \x01(\x08\"\x0c\n\nDrainReply\"O\n\x13ReloadConfigRequest\x12&\n\x07\x63ommand\x18\x01 \x01(\x0b\x32\x15.scheduler.v1.Command\x12\x10\n\x08revision\x18\x02 \x01(\x03\"%\n\x11ReloadConfigReply\x12\x10\n\x08revision\x18\x01 \x01(\x03\"U\n\x1a\x43onfirmContinuationRequest\x12&\n\x07\x63ommand\x18\x01 \x01(\x0b\x32\x15.scheduler.v1.Command\x12\x0f\n\x07run_ids\x18\x02 \x03(\x0c\"+\n\x18\x43onfirmContinuationReply\x12\x0f\n\x07run_ids\x18\x01 \x03(\x0c\"Y\n\x0eReadLogRequest\x12\x18\n\x10protocol_version\x18\x01 \x01(\r\x12\x0e\n\x06run_id\x18\x02 \x01(\x0c\x12\x0e\n\x06offset\x18\x03 \x01(\x03\x12\r\n\x05limit\x18\x04 \x01(\x03\"Q\n\x0cReadLogReply\x12\x0c\n\x04\x64\x61ta\x18\x01 \x01(\x0c\x12\x13\n\x0bnext_offset\x18\x02 \x01(\x03\x12\x0c\n\x04size\x18\x03 \x01(\x03\x12\x10\n\x08\x66inished\x18\x04 \x01(\x08\"k\n\x0b\x45rrorDetail\x12\x0c\n\x04\x63ode\x18\x01 \x01(\t\x12\x0f\n\x07message\x18\x02 \x01(\t\x12\r\n\x05\x65poch\x18\x03 \x01(\x03\x12\x14\n\x0cnewest_epoch\x18\x04 \x01(\x03\x12\x18\n\x10leader_worker_id\x18\x05 \x01(\t2\xe9\x04\n\x06Worker\x12:\n\x04Ping\x12\x19.scheduler.v1.PingRequest\x1a\x17.scheduler.v1.PingReply\x12I\n\tGetStatus\x12\x1e.scheduler.v1.GetStatusRequest\x1a\x1c.scheduler.v1.GetStatusReply\x12I\n\tStartRuns\x12\x1e.scheduler.v1.StartRunsRequest\x1a\x1c.scheduler.v1.StartRunsReply\x12L\n\nCancelRuns\x12\x1f.scheduler.v1.CancelRunsRequest\x1a\x1d.scheduler.v1.CancelRunsReply\x12=\n\x05\x44rain\x12\x1a.scheduler.v1.DrainRequest\x1a\x18.scheduler.v1.DrainReply\x12R\n\x0cReloadConfig\x12!.scheduler.v1.ReloadConfigRequest\x1a\x1f.scheduler.v1.ReloadConfigReply\x12g\n\x13\x43onfirmContinuation\x12(.scheduler.v1.ConfirmContinuationRequest\x1a&.scheduler.v1.ConfirmContinuationReply\x12\x43\n\x07ReadLog\x12\x1c.scheduler.v1.ReadLogRequest\x1a\x1a.scheduler.v1.ReadLogReplyb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n&scheduler/transport/proto/worker.proto\x12\x0cscheduler.v1\"]\n\x07\x43ommand\x12\x18\n\x10protocol_version\x18\x01 \x01(\r\x12\r\n\x05\x65poch\x18\x02 \x01(\x03\x12\x0f\n\x07term_id\x18\x03 \x01(\x0c\x12\x18\n\x10leader_worker_id\x18\x04 \x01(\t\"I\n\x0bPingRequest\x12&\n\x07\x63ommand\x18\x01 \x01(\x0b\x32\x15.scheduler.v1.Command\x12\x12\n\necho_nonce\x18\x02 \x01(\x03\"{\n\tPingReply\x12\x11\n\tworker_id\x18\x01 \x01(\t\x12\r\n\x05nonce\x18\x02 \x01(\x03\x12\x14\n\x0cnewest_epoch\x18\x03 \x01(\x03\x12\x11\n\topen_runs\x18\x04 \x01(\x05\x12\x10\n\x08\x63\x61pacity\x18\x05 \x01(\x05\x12\x11\n\taccepting\x18\x06 \x01(\x08\",\n\x10GetStatusRequest\x12\x18\n\x10protocol_version\x18\x01 \x01(\r\"\xb3\x01\n\x0eGetStatusReply\x12\x11\n\tworker_id\x18\x01 \x01(\t\x12\x0c\n\x04role\x18\x02 \x01(\t\x12\x14\n\x0cnewest_epoch\x18\x03 \x01(\x03\x12\x11\n\topen_runs\x18\x04 \x01(\x05\x12\x10\n\x08\x63\x61pacity\x18\x05 \x01(\x05\x12\x0f\n\x07running\x18\x06 \x03(\x0c\x12\x1b\n\x13\x64\x65\x61\x64line_in_seconds\x18\x07 \x01(\x01\x12\x17\n\x0f\x63onfig_revision\x18\x08 \x01(\x03\"\xaf\x01\n\x0bRetryPolicy\x12\x14\n\x0cmax_attempts\x18\x01 \x01(\x05\x12\x17\n\x0f\x62\x61\x63koff_seconds\x18\x02 \x01(\x01\x12\x16\n\x0e\x62\x61\x63koff_factor\x18\x03 \x01(\x01\x12\x1b\n\x13\x62\x61\x63koff_max_seconds\x18\x04 \x01(\x01\x12\x0e\n\x06jitter\x18\x05 \x01(\x01\x12\x17\n\x0fretry_on_orphan\x18\x06 \x01(\x08\x12\x13\n\x0bmax_orphans\x18\x07 \x01(\x05\"\x9e\x03\n\nStartOrder\x12\x0e\n\x06run_id\x18\x01 \x01(\x0c\x12\x12\n\nassign_seq\x18\x02 \x01(\x03\x12\x18\n\x10start_in_seconds\x18\x03 \x01(\x01\x12\x15\n\rdefinition_id\x18\x04 \x01(\x03\x12\x10\n\x08job_name\x18\x05 \x01(\t\x12\x0f\n\x07\x61ttempt\x18\x06 \x01(\x05\x12\x14\n\x0corphan_count\x18\x07 \x01(\x05\x12\x10\n\x08slot_key\x18\x08 \x01(\t\x12\x1d\n\x15scheduled_for_unix_us\x18\t \x01(\x03\x12\x10\n\x08\x65xecutor\x18\n \x01(\t\x12\x0f\n\x07\x63ommand\x18\x0b \x01(\t\x12\x11\n\targs_json\x18\x0c \x01(\t\x12\x11\n\tisolation\x18\r \x01(\t\x12\x1c\n\x0ftimeout_seconds\x18\x0e \x01(\x01H\x00\x88\x01\x01\x12\x1a\n\x12kill_grace_seconds\x18\x0f \x01(\x01\x12(\n\x05retry\x18\x10 \x01(\x0b\x32\x19.scheduler.v1.RetryPolicy\x12\x10\n\x08\x65vent_id\x18\x11 \x01(\x0c\x42\x12\n\x10_timeout_seconds\"d\n\x10StartRunsRequest\x12&\n\x07\x63ommand\x18\x01 \x01(\x0b\x32\x15.scheduler.v1.Command\x12(\n\x06orders\x18\x02 \x03(\x0b\x32\x18.scheduler.v1.StartOrder\"\'\n\x07Refusal\x12\x0e\n\x06run_id\x18\x01 \x01(\x0c\x12\x0c\n\x04\x63ode\x18\x02 \x01(\t\"J\n\x0eStartRunsReply\x12\x10\n\x08\x61\x63\x63\x65pted\x18\x01 \x03(\x0c\x12&\n\x07refused\x18\x02 \x03(\x0b\x32\x15.scheduler.v1.Refusal\"L\n\x11\x43\x61ncelRunsRequest\x12&\n\x07\x63ommand\x18\x01 \x01(\x0b\x32\x15.scheduler.v1.Command\x12\x0f\n\x07run_ids\x18\x02 \x03(\x0c\"\"\n\x0f\x43\x61ncelRunsReply\x12\x0f\n\x07run_ids\x18\x01 \x03(\x0c\"E\n\x0c\x44rainRequest\x12&\n\x07\x63ommand\x18\x01 \x01(\x0b\x32\x15.scheduler.v1.Command\x12\r\n\x05\x64rain\x18\x02 \x01(\x08\"\x0c\n\nDrainReply\"O\n\x13ReloadConfigRequest\x12&\n\x07\x63ommand\x18\x01 \x01(\x0b\x32\x15.scheduler.v1.Command\x12\x10\n\x08revision\x18\x02 \x01(\x03\"%\n\x11ReloadConfigReply\x12\x10\n\x08revision\x18\x01 \x01(\x03\"U\n\x1a\x43onfirmContinuationRequest\x12&\n\x07\x63ommand\x18\x01 \x01(\x0b\x32\x15.scheduler.v1.Command\x12\x0f\n\x07run_ids\x18\x02 \x03(\x0c\"+\n\x18\x43onfirmContinuationReply\x12\x0f\n\x07run_ids\x18\x01 \x03(\x0c\"Y\n\x0eReadLogRequest\x12\x18\n\x10protocol_version\x18\x01 \x01(\r\x12\x0e\n\x06run_id\x18\x02 \x01(\x0c\x12\x0e\n\x06offset\x18\x03 \x01(\x03\x12\r\n\x05limit\x18\x04 \x01(\x03\"Q\n\x0cReadLogReply\x12\x0c\n\x04\x64\x61ta\x18\x01 \x01(\x0c\x12\x13\n\x0bnext_offset\x18\x02 \x01(\x03\x12\x0c\n\x04size\x18\x03 \x01(\x03\x12\x10\n\x08\x66inished\x18\x04 \x01(\x08\"k\n\x0b\x45rrorDetail\x12\x0c\n\x04\x63ode\x18\x01 \x01(\t\x12\x0f\n\x07message\x18\x02 \x01(\t\x12\r\n\x05\x65poch\x18\x03 \x01(\x03\x12\x14\n\x0cnewest_epoch\x18\x04 \x01(\x03\x12\x18\n\x10leader_worker_id\x18\x05 \x01(\t2\xe9\x04\n\x06Worker\x12:\n\x04Ping\x12\x19.scheduler.v1.PingRequest\x1a\x17.scheduler.v1.PingReply\x12I\n\tGetStatus\x12\x1e.scheduler.v1.GetStatusRequest\x1a\x1c.scheduler.v1.GetStatusReply\x12I\n\tStartRuns\x12\x1e.scheduler.v1.StartRunsRequest\x1a\x1c.scheduler.v1.StartRunsReply\x12L\n\nCancelRuns\x12\x1f.scheduler.v1.CancelRunsRequest\x1a\x1d.scheduler.v1.CancelRunsReply\x12=\n\x05\x44rain\x12\x1a.scheduler.v1.DrainRequest\x1a\x18.scheduler.v1.DrainReply\x12R\n\x0cReloadConfig\x12!.scheduler.v1.ReloadConfigRequest\x1a\x1f.scheduler.v1.ReloadConfigReply\x12g\n\x13\x43onfirmContinuation\x12(.scheduler.v1.ConfirmContinuationRequest\x1a&.scheduler.v1.ConfirmContinuationReply\x12\x43\n\x07ReadLog\x12\x1c.scheduler.v1.ReadLogRequest\x1a\x1a.scheduler.v1.ReadLogReplyb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -44,35 +44,35 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_RETRYPOLICY']._serialized_start=580
   _globals['_RETRYPOLICY']._serialized_end=755
   _globals['_STARTORDER']._serialized_start=758
-  _globals['_STARTORDER']._serialized_end=1154
-  _globals['_STARTRUNSREQUEST']._serialized_start=1156
-  _globals['_STARTRUNSREQUEST']._serialized_end=1256
-  _globals['_REFUSAL']._serialized_start=1258
-  _globals['_REFUSAL']._serialized_end=1297
-  _globals['_STARTRUNSREPLY']._serialized_start=1299
-  _globals['_STARTRUNSREPLY']._serialized_end=1373
-  _globals['_CANCELRUNSREQUEST']._serialized_start=1375
-  _globals['_CANCELRUNSREQUEST']._serialized_end=1451
-  _globals['_CANCELRUNSREPLY']._serialized_start=1453
-  _globals['_CANCELRUNSREPLY']._serialized_end=1487
-  _globals['_DRAINREQUEST']._serialized_start=1489
-  _globals['_DRAINREQUEST']._serialized_end=1558
-  _globals['_DRAINREPLY']._serialized_start=1560
-  _globals['_DRAINREPLY']._serialized_end=1572
-  _globals['_RELOADCONFIGREQUEST']._serialized_start=1574
-  _globals['_RELOADCONFIGREQUEST']._serialized_end=1653
-  _globals['_RELOADCONFIGREPLY']._serialized_start=1655
-  _globals['_RELOADCONFIGREPLY']._serialized_end=1692
-  _globals['_CONFIRMCONTINUATIONREQUEST']._serialized_start=1694
-  _globals['_CONFIRMCONTINUATIONREQUEST']._serialized_end=1779
-  _globals['_CONFIRMCONTINUATIONREPLY']._serialized_start=1781
-  _globals['_CONFIRMCONTINUATIONREPLY']._serialized_end=1824
-  _globals['_READLOGREQUEST']._serialized_start=1826
-  _globals['_READLOGREQUEST']._serialized_end=1915
-  _globals['_READLOGREPLY']._serialized_start=1917
-  _globals['_READLOGREPLY']._serialized_end=1998
-  _globals['_ERRORDETAIL']._serialized_start=2000
-  _globals['_ERRORDETAIL']._serialized_end=2107
-  _globals['_WORKER']._serialized_start=2110
-  _globals['_WORKER']._serialized_end=2727
+  _globals['_STARTORDER']._serialized_end=1172
+  _globals['_STARTRUNSREQUEST']._serialized_start=1174
+  _globals['_STARTRUNSREQUEST']._serialized_end=1274
+  _globals['_REFUSAL']._serialized_start=1276
+  _globals['_REFUSAL']._serialized_end=1315
+  _globals['_STARTRUNSREPLY']._serialized_start=1317
+  _globals['_STARTRUNSREPLY']._serialized_end=1391
+  _globals['_CANCELRUNSREQUEST']._serialized_start=1393
+  _globals['_CANCELRUNSREQUEST']._serialized_end=1469
+  _globals['_CANCELRUNSREPLY']._serialized_start=1471
+  _globals['_CANCELRUNSREPLY']._serialized_end=1505
+  _globals['_DRAINREQUEST']._serialized_start=1507
+  _globals['_DRAINREQUEST']._serialized_end=1576
+  _globals['_DRAINREPLY']._serialized_start=1578
+  _globals['_DRAINREPLY']._serialized_end=1590
+  _globals['_RELOADCONFIGREQUEST']._serialized_start=1592
+  _globals['_RELOADCONFIGREQUEST']._serialized_end=1671
+  _globals['_RELOADCONFIGREPLY']._serialized_start=1673
+  _globals['_RELOADCONFIGREPLY']._serialized_end=1710
+  _globals['_CONFIRMCONTINUATIONREQUEST']._serialized_start=1712
+  _globals['_CONFIRMCONTINUATIONREQUEST']._serialized_end=1797
+  _globals['_CONFIRMCONTINUATIONREPLY']._serialized_start=1799
+  _globals['_CONFIRMCONTINUATIONREPLY']._serialized_end=1842
+  _globals['_READLOGREQUEST']._serialized_start=1844
+  _globals['_READLOGREQUEST']._serialized_end=1933
+  _globals['_READLOGREPLY']._serialized_start=1935
+  _globals['_READLOGREPLY']._serialized_end=2016
+  _globals['_ERRORDETAIL']._serialized_start=2018
+  _globals['_ERRORDETAIL']._serialized_end=2125
+  _globals['_WORKER']._serialized_start=2128
+  _globals['_WORKER']._serialized_end=2745
 # @@protoc_insertion_point(module_scope)

@@ -87,7 +87,7 @@ class RetryPolicy(_message.Message):
     def __init__(self, max_attempts: _Optional[int] = ..., backoff_seconds: _Optional[float] = ..., backoff_factor: _Optional[float] = ..., backoff_max_seconds: _Optional[float] = ..., jitter: _Optional[float] = ..., retry_on_orphan: _Optional[bool] = ..., max_orphans: _Optional[int] = ...) -> None: ...
 
 class StartOrder(_message.Message):
-    __slots__ = ("run_id", "assign_seq", "start_in_seconds", "definition_id", "job_name", "attempt", "orphan_count", "slot_key", "scheduled_for_unix_us", "executor", "command", "args_json", "isolation", "timeout_seconds", "kill_grace_seconds", "retry")
+    __slots__ = ("run_id", "assign_seq", "start_in_seconds", "definition_id", "job_name", "attempt", "orphan_count", "slot_key", "scheduled_for_unix_us", "executor", "command", "args_json", "isolation", "timeout_seconds", "kill_grace_seconds", "retry", "event_id")
     RUN_ID_FIELD_NUMBER: _ClassVar[int]
     ASSIGN_SEQ_FIELD_NUMBER: _ClassVar[int]
     START_IN_SECONDS_FIELD_NUMBER: _ClassVar[int]
@@ -104,6 +104,7 @@ class StartOrder(_message.Message):
     TIMEOUT_SECONDS_FIELD_NUMBER: _ClassVar[int]
     KILL_GRACE_SECONDS_FIELD_NUMBER: _ClassVar[int]
     RETRY_FIELD_NUMBER: _ClassVar[int]
+    EVENT_ID_FIELD_NUMBER: _ClassVar[int]
     run_id: bytes
     assign_seq: int
     start_in_seconds: float
@@ -120,7 +121,8 @@ class StartOrder(_message.Message):
     timeout_seconds: float
     kill_grace_seconds: float
     retry: RetryPolicy
-    def __init__(self, run_id: _Optional[bytes] = ..., assign_seq: _Optional[int] = ..., start_in_seconds: _Optional[float] = ..., definition_id: _Optional[int] = ..., job_name: _Optional[str] = ..., attempt: _Optional[int] = ..., orphan_count: _Optional[int] = ..., slot_key: _Optional[str] = ..., scheduled_for_unix_us: _Optional[int] = ..., executor: _Optional[str] = ..., command: _Optional[str] = ..., args_json: _Optional[str] = ..., isolation: _Optional[str] = ..., timeout_seconds: _Optional[float] = ..., kill_grace_seconds: _Optional[float] = ..., retry: _Optional[_Union[RetryPolicy, _Mapping]] = ...) -> None: ...
+    event_id: bytes
+    def __init__(self, run_id: _Optional[bytes] = ..., assign_seq: _Optional[int] = ..., start_in_seconds: _Optional[float] = ..., definition_id: _Optional[int] = ..., job_name: _Optional[str] = ..., attempt: _Optional[int] = ..., orphan_count: _Optional[int] = ..., slot_key: _Optional[str] = ..., scheduled_for_unix_us: _Optional[int] = ..., executor: _Optional[str] = ..., command: _Optional[str] = ..., args_json: _Optional[str] = ..., isolation: _Optional[str] = ..., timeout_seconds: _Optional[float] = ..., kill_grace_seconds: _Optional[float] = ..., retry: _Optional[_Union[RetryPolicy, _Mapping]] = ..., event_id: _Optional[bytes] = ...) -> None: ...
 
 class StartRunsRequest(_message.Message):
     __slots__ = ("command", "orders")

@@ -7,6 +7,7 @@ from typing import Any
 from django.core.exceptions import ValidationError
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
+from scheduler.domain.errors import SchedulerError
 from scheduler_demo.sample.loading import load_jobs, load_sample_jobs
 
 
@@ -37,6 +38,8 @@ class Command(BaseCommand):
             made = self._load(options)
         except ValidationError as error:
             raise CommandError("; ".join(error.messages), returncode=2) from None
+        except SchedulerError as error:
+            raise CommandError(str(error), returncode=2) from None
         self.stdout.write(f"{made} definitions loaded")
 
     def _load(self, options: dict[str, Any]) -> int:
