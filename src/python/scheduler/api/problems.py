@@ -24,8 +24,8 @@ from scheduler.domain.errors import (
     SchedulerError,
     WorkerNotFound,
 )
+from scheduler.domain.events import EventNotFound
 from scheduler.domain.tokens import TokenNotFound
-from scheduler.queries.event_lists import EventNotFound
 from scheduler.requests.backfills import BackfillNotFound
 from scheduler.requests.editing import EditConflict, JobExists
 

@@ -7,22 +7,12 @@ from uuid import UUID
 
 from django.db.models import QuerySet
 
-from scheduler.domain.errors import SchedulerError
+from scheduler.domain.events import EventNotFound
 from scheduler.models import Event
 from scheduler.queries.runs import id_at
 
 SCAN = 20_000
 APART = timedelta(days=1)
-
-
-class EventNotFound(SchedulerError):
-    """No event has this id."""
-
-    code = "EVENT_NOT_FOUND"
-
-    def __init__(self, event_id: object) -> None:
-        self.event_id = event_id
-        super().__init__(f"There is no event {event_id}; it may have been purged by retention.")
 
 
 @dataclass(frozen=True, slots=True)

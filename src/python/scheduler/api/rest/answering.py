@@ -7,9 +7,9 @@ from typing import Any
 from ninja import Schema
 
 from scheduler.api.authentication import CsrfFailed, PermissionMissing, Unauthenticated
-from scheduler.api.problems import CONTENT_TYPE, INVALID, STATUSES, HttpProblem
+from scheduler.api.problems import CONTENT_TYPE, STATUSES, HttpProblem
 from scheduler.api.rest.access import SECURITY, Needs
-from scheduler.api.rest.refusals import MalformedRequest, NotJson, RequestTooLarge
+from scheduler.api.rest.refusals import InvalidFields, MalformedRequest, NotJson, RequestTooLarge
 from scheduler.domain.errors import DatabaseUnavailable, SchedulerError
 from scheduler.domain.tokens import TokenScope
 
@@ -56,14 +56,13 @@ def operation(
     ``body``: it takes one. ``checked``: it has fields that may be wrong. ``headers`` are those of
     the answer."""
     answers = answer if isinstance(answer, dict) else {status.value: answer}
-    kinds = (*ALWAYS, *problems, *((NotJson,) if body else ()))
-    documented: dict[int, Any] = _documented(kinds, checked or body)
+    of_body = (NotJson, InvalidFields) if body else (InvalidFields,) if checked else ()
+    documented = _documented((*ALWAYS, *problems, *of_body))
     for code in answers:
         documented[code] = {"headers": dict.fromkeys(headers, _TEXT_HEADER)}
     return {
         "auth": Needs(scope),
         "response": answers,
-        "exclude_none": False,
         "openapi_extra": {
             "responses": documented,
             "security": SECURITY,
@@ -75,12 +74,10 @@ def operation(
 _TEXT_HEADER = {"schema": {"type": "string"}}
 
 
-def _documented(kinds: Iterable[type[SchedulerError]], checked: bool) -> dict[int, Any]:
+def _documented(kinds: Iterable[type[SchedulerError]]) -> dict[int, Any]:
     codes: dict[int, list[str]] = {}
     for kind in kinds:
         codes.setdefault(_status_of(kind).value, []).append(kind.code)
-    if checked:
-        codes.setdefault(HTTPStatus.UNPROCESSABLE_ENTITY.value, []).append(INVALID)
     return {status: _problem(names) for status, names in sorted(codes.items())}
 
 

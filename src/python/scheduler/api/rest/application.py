@@ -19,7 +19,6 @@ from ninja.operation import Operation
 
 import scheduler
 from scheduler.api.problems import (
-    INVALID,
     answering_problems,
     method_not_allowed,
     problem,
@@ -38,7 +37,7 @@ from scheduler.api.rest import (
 from scheduler.api.rest.access import SECURITY_SCHEMES
 from scheduler.api.rest.answering import Problem
 from scheduler.api.rest.reading import StrictJson, check_readable
-from scheduler.api.rest.refusals import AddressNotFound, MalformedRequest
+from scheduler.api.rest.refusals import AddressNotFound, InvalidFields, MalformedRequest
 
 NAMESPACE = "api-1"
 ROUTERS = (jobs, triggers, run_actions, runs, backfills, events, cluster, settings)
@@ -114,7 +113,7 @@ def _invalid(error: FieldErrors) -> HttpResponse:
         for each in error.errors
     ]
     told = "; ".join(f"{e['field']}: {e['detail']}" if e["field"] else e["detail"] for e in errors)
-    return problem(HTTPStatus.UNPROCESSABLE_ENTITY, INVALID, told, errors=errors)
+    return problem(InvalidFields.status, InvalidFields.code, told, errors=errors)
 
 
 def _field(place: tuple[Any, ...]) -> str:

@@ -10,8 +10,9 @@ from ninja import Query, Router, Schema
 from scheduler.api.rest.answering import operation
 from scheduler.api.rest.paging import cursor_of, id_of
 from scheduler.api.rest.reading import Cursor, Instant, Limit, Text, only_known
+from scheduler.domain.events import EventNotFound
 from scheduler.domain.tokens import TokenScope
-from scheduler.queries.event_lists import EventFilter, EventNotFound, event_page, find_event
+from scheduler.queries.event_lists import EventFilter, event_page, find_event
 
 router = Router(tags=["events"])
 

@@ -18,6 +18,13 @@ class MalformedRequest(HttpProblem):
     code = "MALFORMED_REQUEST"
 
 
+class InvalidFields(HttpProblem):
+    """Fields or parameters are wrong: the answer names each."""
+
+    code = "INVALID_FIELDS"
+    status = HTTPStatus.UNPROCESSABLE_ENTITY
+
+
 class RequestTooLarge(HttpProblem):
     """The body is larger than any operation takes."""
 
