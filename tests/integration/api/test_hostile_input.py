@@ -129,6 +129,7 @@ def test_the_page_of_the_documentation_asks_no_other_server_and_runs_no_inline_s
     page = response.content.decode()
     assert response["Content-Security-Policy"] == DOCS_POLICY
     assert "://" not in page
+    assert 'data-csrf-token="' in page and 'data-api-csrf="true"' in page
     scripts = [line for line in page.splitlines() if "<script" in line]
     assert all("src=" in line or 'type="application/json"' in line for line in scripts)
     assert " style=" not in page and "<style" not in page and " onload=" not in page

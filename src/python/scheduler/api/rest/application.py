@@ -34,10 +34,11 @@ from scheduler.api.rest import (
     settings,
     triggers,
 )
-from scheduler.api.rest.access import SECURITY_SCHEMES
+from scheduler.api.rest.access import SECURITY_SCHEMES, Needs
 from scheduler.api.rest.answering import Problem
 from scheduler.api.rest.reading import StrictJson, check_readable
 from scheduler.api.rest.refusals import AddressNotFound, InvalidFields, MalformedRequest
+from scheduler.domain.tokens import TokenScope
 
 NAMESPACE = "api-1"
 ROUTERS = (jobs, triggers, run_actions, runs, backfills, events, cluster, settings)
@@ -85,6 +86,8 @@ def build() -> RestApi:
         "(RFC 9457); `code` tells them apart.",
         urls_namespace=NAMESPACE,
         parser=StrictJson(),
+        # Each operation names its scope; one that forgot to is not open to all.
+        auth=[Needs(TokenScope.READ)],
         docs=Swagger(settings={"persistAuthorization": False, "validatorUrl": None}),
     )
     for part in ROUTERS:
