@@ -8,6 +8,8 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
+from django.db import connection
+
 from scheduler.domain.backfilling import (
     InvalidBackfill,
     check_bounds,
@@ -78,6 +80,7 @@ def request_backfill(
     Raises JobNotFound, InvalidArgs, InvalidBackfill (also when there is nothing to run)."""
     with writing():
         definition = find_job(name)
+        _take_turns(definition)
         plan = _plan(definition, wish)
         if not plan.slots:
             problem = f"no slot of the range is to be run ({plan.covered} are covered already)"
@@ -115,6 +118,17 @@ def find_backfill(backfill_id: UUID, *, lock: bool = False) -> Backfill:
     if found is None:
         raise BackfillNotFound(backfill_id)
     return found
+
+
+def _take_turns(definition: JobDefinition) -> None:
+    """Of two that ask at once for the same slots the second finds those of the first.
+
+    Not by the lock of the definition's row: the leader, who plans it, would wait too. On SQLite
+    there is one writer anyway."""
+    if connection.vendor == "postgresql":
+        with connection.cursor() as cursor:
+            key = f"scheduler backfill {definition.pk}"
+            cursor.execute("SELECT pg_advisory_xact_lock(hashtextextended(%s, 0))", [key])
 
 
 def _plan(definition: JobDefinition, wish: BackfillWish) -> BackfillPlan:
