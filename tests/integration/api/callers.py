@@ -4,7 +4,6 @@ import json
 from typing import Any
 
 from django.contrib.auth.models import Group, User
-from django.http import HttpResponse
 from django.test import Client
 
 from scheduler.domain.tokens import TokenScope
@@ -22,9 +21,9 @@ class Api:
     ) -> Any:
         path = path if path.startswith("/") else f"/api/v1/{path}"
         data = b"" if body is None else json.dumps(body).encode()
-        kind = {} if body is None else {"content_type": "application/json"}
+        kind = "application/octet-stream" if body is None else "application/json"
         sent = self._headers | (headers or {})
-        return self._client.generic(method, path, data, headers=sent, **kind)
+        return self._client.generic(method, path, data, headers=sent, content_type=kind)
 
     def get(self, path: str, **headers: str) -> Any:
         return self.call("GET", path, headers=headers)
@@ -50,7 +49,7 @@ def user_api(*groups: str, superuser: bool = False, csrf: bool = True) -> Api:
     return Api(client, {"X-CSRFToken": "a" * 32} if csrf else {})
 
 
-def code_of(response: HttpResponse) -> str:
+def code_of(response: Any) -> str:
     """The code of a problem, which must be a whole one."""
     assert response["Content-Type"] == "application/problem+json", response.content
     body = json.loads(response.content)

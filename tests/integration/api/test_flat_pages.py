@@ -20,7 +20,7 @@ FILL = """
     INSERT INTO scheduler_job_run
         (id, definition_id, slot_key, attempt, state, scheduled_for, due_at, worker_id,
          started_at, finished_at)
-    SELECT (lpad(to_hex(%(ms)s::bigint + n * 1000), 12, '0') || '7000800000000000'
+    SELECT (lpad(to_hex(%(ms)s::bigint + n::bigint * 1000), 12, '0') || '7000800000000000'
             || lpad(to_hex(n %% 65536), 4, '0'))::uuid,
            CASE WHEN n %% 100 = 0 THEN %(rare)s ELSE %(often)s END,
            't:' || n, 1,

@@ -9,7 +9,13 @@ from scheduler.api.rest.application import DOCS_POLICY
 from scheduler.requests import save_definition
 from tests.integration.api.callers import Api, code_of, token_api
 
-pytestmark = pytest.mark.usefixtures("database")
+pytestmark = [pytest.mark.postgres, pytest.mark.usefixtures("database")]
+
+
+@pytest.fixture
+def database(django_postgres):
+    """The database that is the harder to please: it takes no NUL and no number out of range."""
+    return django_postgres
 
 
 @pytest.fixture

@@ -257,8 +257,8 @@ def test_a_schedule_that_cannot_be_is_refused_in_one_sentence(api: Api, fields):
 
 
 def test_what_another_way_saved_is_shown_though_the_api_would_not_take_it(api: Api):
-    bounds = {"starts_at": datetime(1960, 1, 1, tzinfo=UTC), "priority": -(2**31)}
-    save_definition("report", by="t", command_name="noop", required_labels={}, **bounds)
+    opens = datetime(1960, 1, 1, tzinfo=UTC)
+    save_definition("report", by="t", command_name="noop", starts_at=opens, priority=-(2**31))
     assert api.get("jobs/report").json()["starts_at"] == "1960-01-01T00:00:00Z"
 
 
