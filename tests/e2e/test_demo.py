@@ -82,6 +82,15 @@ def test_a_check_with_a_killed_leader_finds_nothing_lost_and_nothing_doubled(fol
     assert summary["runs"]["SUCCEEDED"] > 0
 
 
+def test_a_check_of_all_jobs_posts_events_and_finds_each_run_that_was_promised(folder):
+    done = check(folder / "all", "--check", "10")
+    assert done.returncode == 0, done.stdout + done.stderr
+    events = json.loads(done.stdout)["events"]
+    assert events["posted"] > 5
+    assert events["runs"] == events["promised"] > events["posted"]
+    assert (events["lost"], events["doubled"]) == (0, 0)
+
+
 def test_sqlite_serves_one_host_too(folder):
     done = check(folder / "lite", "--check", "8", "--database", "sqlite", "--jobs", "pulse")
     assert done.returncode == 0, done.stdout + done.stderr

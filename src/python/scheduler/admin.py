@@ -8,7 +8,9 @@ from django.http import HttpRequest
 
 from scheduler.models import (
     AdminActionLog,
+    ApiToken,
     Event,
+    EventTrigger,
     JobDefinition,
     JobRun,
     RunRequest,
@@ -80,6 +82,20 @@ class RunRequestAdmin(ReadOnlyAdmin):
 @admin.register(Event)
 class EventAdmin(ReadOnlyAdmin):
     list_display = ["id", "type", "source", "received_at", "handled_at"]
+
+
+@admin.register(EventTrigger)
+class EventTriggerAdmin(ReadOnlyAdmin):
+    list_display = ["definition", "position", "event_type", "source", "subject"]
+    list_select_related = ["definition"]
+
+
+@admin.register(ApiToken)
+class ApiTokenAdmin(ReadOnlyAdmin):
+    """Made, rotated and revoked by scheduler_token: a secret is shown once, where it is needed."""
+
+    list_display = ["name", "prefix", "scopes", "created_by", "expires_at", "last_used_at"]
+    exclude = ["digest", "old_digest"]
 
 
 @admin.register(WorkerLease)

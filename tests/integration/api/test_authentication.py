@@ -87,9 +87,11 @@ class TestATokenCaller:
         with pytest.raises(Unauthenticated, match="warehouse is revoked"):
             authenticate(request(x_scheduler_token=text))
 
-    def test_with_another_kind_of_authorization_is_told_which_there_is(self):
-        with pytest.raises(Unauthenticated, match="Bearer"):
+    def test_with_another_kind_of_authorization_has_shown_no_token(self):
+        with pytest.raises(Unauthenticated, match="X-Scheduler-Token"):
             authenticate(request(authorization="Basic YTpi"))
+        behind_a_proxy = signed_in(request("GET", authorization="Basic YTpi"))
+        assert authenticate(behind_a_proxy).name == "user:ann"
 
     def test_may_do_what_its_scopes_say_and_no_more(self):
         caller = authenticate(request(x_scheduler_token=secret("read")))

@@ -3,8 +3,9 @@
 import json
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import replace
+from datetime import timedelta
 from threading import Barrier
 from typing import cast
 from uuid import uuid4
@@ -14,17 +15,15 @@ from django.db import connection
 from uuid_utils.compat import uuid7
 
 from scheduler import requests
-from scheduler.domain.errors import JobNotFound
 from scheduler.domain.events import EventFact
-from scheduler.domain.triggers import InvalidTrigger
 from scheduler.domain.values import Reason, RunResult, RunState, StartOrder
-from scheduler.models import AdminActionLog, Event, EventTrigger, JobDefinition, JobRun, RunRequest
+from scheduler.models import Event, EventTrigger, JobDefinition, JobRun, RunRequest
 from scheduler.ports import Clock
-from scheduler.queries.triggers import triggers_of
 from scheduler.requests.events import Ingested, ingest
 from scheduler.runtime.config import RuntimeConfig
 from scheduler.runtime.member import Term
 from scheduler.runtime.planner import Planner
+from scheduler.store.retention import KINDS, SqlRetention
 from tests.contract.store.world import World, claim_of, result
 
 ORDER = EventFact("order.created", payload={"id": 7, "total": 1200})
@@ -318,45 +317,38 @@ class TestTheWayToTheJob:
         assert JobRun.objects.get().pk == request.pk
 
 
-class TestSettingTriggers:
-    WANTED = [
-        {"event_type": "order.*", "conditions": [{"path": "payload.n", "op": "gt", "value": 5}]},
-        {"event_type": "return.created", "source": "/shop", "args": {"id": "subject"}},
-    ]
+class TestRetention:
+    def old_events_go(self, world: World) -> int:
+        Event.objects.update(handled_at=world.now() - timedelta(days=400))
+        with closing(SqlRetention(world.database)) as retention:
+            (kind,) = [kind for kind in KINDS if kind.name == "events"]
+            cutoff = world.now() - timedelta(days=1)
+            count = retention.count(kind, cutoff)
+            assert retention.delete_batch(kind, cutoff, 100) == count
+        return count
 
-    def test_replaces_the_whole_list_and_records_it(self, database):
-        made = job("ship")
-        requests.set_triggers("ship", self.WANTED, by="ann")
-        assert triggers_of([made.pk]) == {made.pk: self.WANTED}
-        actions = AdminActionLog.objects.order_by("id").values_list("action", flat=True)
-        assert list(actions) == ["job_created", "triggers_changed", "triggers_changed"]
+    def test_an_event_goes_when_its_runs_are_over(self, world: World):
+        job()
+        take()
+        plan(world)
+        (order,) = orders(world)
+        end(world, order)
+        assert self.old_events_go(world) == 1
 
-    def test_raises_the_revision_of_the_job(self, database):
-        before = job("ship").revision
-        requests.set_triggers("ship", self.WANTED, by="ann")
-        assert JobDefinition.objects.get().revision > before
+    def test_an_event_stays_while_nobody_has_taken_its_request(self, world: World):
+        job()
+        take(ORDER, EventFact("of.nobody"))
+        assert self.old_events_go(world) == 1
+        assert Event.objects.get().type == "order.created"
 
-    def test_as_they_are_changes_nothing(self, database):
-        job("ship", *self.WANTED)
-        before = JobDefinition.objects.get().revision
-        requests.set_triggers("ship", self.WANTED, by="ann")
-        assert JobDefinition.objects.get().revision == before
-        assert AdminActionLog.objects.count() == 2
-
-    def test_to_none_ends_them(self, database):
-        made = job("ship")
-        requests.set_triggers("ship", [], by="ann")
-        assert triggers_of([made.pk]) == {}
-
-    def test_that_are_wrong_change_nothing(self, database):
-        made = job("ship", *self.WANTED)
-        with pytest.raises(InvalidTrigger, match=r"triggers\[1\].event_type"):
-            requests.set_triggers("ship", [{"event_type": "a"}, {"event_type": "*"}], by="ann")
-        assert triggers_of([made.pk]) == {made.pk: self.WANTED}
-
-    def test_of_a_job_that_is_not_there(self, database):
-        with pytest.raises(JobNotFound):
-            requests.set_triggers("ship", [], by="ann")
+    def test_an_event_stays_while_its_run_waits_or_owes_an_attempt(self, world: World):
+        job("ship", max_attempts=2)
+        take()
+        plan(world)
+        assert self.old_events_go(world) == 0
+        (order,) = orders(world)
+        end(world, order, retry_delay_seconds=60.0)
+        assert self.old_events_go(world) == 0
 
 
 def end(world: World, order: StartOrder, retry_delay_seconds: float | None = None) -> None:

@@ -6,9 +6,19 @@ from django.test import Client
 
 from scheduler import requests
 from scheduler.models import AdminActionLog, JobDefinition
+from scheduler.requests.tokens import create_token
 from tests.contract.store.world import World
 
-MODELS = ["jobdefinition", "jobrun", "runrequest", "event", "workerlease", "adminactionlog"]
+MODELS = [
+    "jobdefinition",
+    "jobrun",
+    "runrequest",
+    "event",
+    "eventtrigger",
+    "apitoken",
+    "workerlease",
+    "adminactionlog",
+]
 
 
 @pytest.fixture
@@ -43,6 +53,13 @@ def test_every_list_can_be_looked_at(world: World, browser: Client, model: str):
 @pytest.mark.parametrize("model", MODELS[1:])
 def test_what_only_the_scheduler_writes_cannot_be_added(browser: Client, model: str):
     assert browser.get(f"/admin/scheduler/{model}/add/").status_code == 403
+
+
+def test_the_page_of_a_token_shows_no_digest(browser: Client):
+    token = create_token("shop", ["read"], by="ann").token
+    page = browser.get(f"/admin/scheduler/apitoken/{token.pk}/change/")
+    assert token.prefix in page.content.decode()
+    assert token.digest not in page.content.decode()
 
 
 def test_a_job_is_made_as_a_request_under_the_persons_name(world: World, browser: Client):

@@ -11,14 +11,17 @@ from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Any
 
+import structlog
 from django.http import HttpRequest, HttpResponse
 from django.middleware.csrf import CsrfViewMiddleware
 
 from scheduler.api.problems import HttpProblem
-from scheduler.domain.tokens import TokenScope, digest_of, is_proven
+from scheduler.domain.tokens import TokenScope, digest_of, is_proven, prefix_of
 from scheduler.queries.in_force import core_settings
 from scheduler.queries.tokens import find_token
 from scheduler.requests.tokens import USE_IS_NOTED_EVERY, note_use
+
+log = structlog.get_logger(__name__)
 
 HEADER = "X-Scheduler-Token"
 SETTING = "SCHEDULER_EVENTS_API_TOKEN"
@@ -100,25 +103,20 @@ def authenticate(request: HttpRequest) -> Caller:
 
 
 def presented_token(request: HttpRequest) -> str | None:
-    """The text that the request shows as its token; None when it shows none.
-
-    Raises Unauthenticated for an Authorization header of another kind than Bearer."""
+    """The text that the request shows as its token; None when it shows none. An Authorization
+    header of another kind than Bearer is not for us: a proxy in front may have its own."""
     own = request.headers.get(HEADER)
     if own is not None:
         return own.strip()
-    header = request.headers.get("Authorization")
-    if header is None:
-        return None
-    kind, _, text = header.partition(" ")
-    if kind.lower() != "bearer":
-        raise Unauthenticated(f"The Authorization header must be Bearer; or send {HEADER}.")
-    return text.strip()
+    kind, _, text = request.headers.get("Authorization", "").partition(" ")
+    return text.strip() if kind.lower() == "bearer" else None
 
 
 def _caller_of_token(text: str) -> Caller:
     found = find_token(text, noted_every=USE_IS_NOTED_EVERY)
     if found is not None:
         if found.refusal:
+            log.warning("api_token_refused", token=found.token.name, why=found.refusal)
             raise Unauthenticated(f"The token {found.token.name} is {found.refusal}.")
         if found.use_is_due:
             note_use(found.token)
@@ -126,6 +124,7 @@ def _caller_of_token(text: str) -> Caller:
     setting = core_settings().events_api_token.get_secret_value()
     if setting and is_proven(text, digest_of(setting)):
         return Caller(f"token:{SETTING}", frozenset({TokenScope.EVENTS_WRITE}))
+    log.warning("api_token_refused", prefix=prefix_of(text), why="unknown")
     raise Unauthenticated("The token is unknown; scheduler_token list shows those there are.")
 
 

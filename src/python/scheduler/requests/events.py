@@ -12,6 +12,7 @@ from typing import Any
 from uuid import UUID
 
 import structlog
+from django.db import IntegrityError
 
 from scheduler.domain.events import EventFact, document
 from scheduler.domain.triggers import (
@@ -28,6 +29,9 @@ from scheduler.requests.recording import Ring, tell, writing
 from scheduler.store.clock import rdb_now
 
 log = structlog.get_logger(__name__)
+
+ROUNDS = 5
+"""Of inserting what another has deleted meanwhile."""
 
 Key = tuple[str, str]
 """Source and dedupe key: what makes an event the same as another."""
@@ -172,11 +176,15 @@ def _insert(drafts: Sequence[_Draft]) -> Mapping[Key, Event]:
     firsts: dict[Key, Event] = {}
     Event.objects.bulk_create(unkeyed)
     # A row that retention deletes between the two statements is inserted by the next round.
-    while waiting:
+    for _ in range(ROUNDS):
+        if not waiting:
+            return firsts
         rows = [waiting[key] for key in sorted(waiting)]
         Event.objects.bulk_create(rows, ignore_conflicts=True)
         firsts |= _by_key(waiting)
         waiting = {key: event for key, event in waiting.items() if key not in firsts}
+    if waiting:
+        raise IntegrityError(f"{len(waiting)} events were neither inserted nor there")
     return firsts
 
 

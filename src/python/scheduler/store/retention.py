@@ -47,11 +47,26 @@ _OF_BACKFILLS = {
 # Ids are made before a run ends: the range of the key spares a look at all that is younger.
 _OLD_RUNS = "id < %(before_id)s AND finished_at < %(cutoff)s AND retry_due_at IS NULL"
 
+# A run that is not over, or has another attempt to come, will ask for its event.
+_EVENTS_IN_USE = """
+    SELECT x.event_id FROM scheduler_job_run AS r
+    JOIN scheduler_job_run_detail AS x ON x.run_id = r.id
+    WHERE r.finished_at IS NULL AND x.event_id IS NOT NULL
+    UNION ALL
+    SELECT x.event_id FROM scheduler_job_run AS r
+    JOIN scheduler_job_run_detail AS x ON x.run_id = r.id
+    WHERE r.retry_due_at IS NOT NULL AND x.event_id IS NOT NULL
+    UNION ALL
+    SELECT q.event_id FROM scheduler_run_request AS q
+    WHERE q.handled_at IS NULL AND q.event_id IS NOT NULL
+"""
+_OLD_EVENTS = f"handled_at < %(cutoff)s AND id NOT IN ({_EVENTS_IN_USE})"
+
 KINDS = (
     _kind("runs", "scheduler_job_run", "id", _OLD_RUNS, _OF_RUNS),
     _kind("requests", "scheduler_run_request", "id", "handled_at < %(cutoff)s", {}),
     _kind("backfills", "scheduler_backfill", "id", "fed_at < %(cutoff)s", _OF_BACKFILLS),
-    _kind("events", "scheduler_event", "id", "handled_at < %(cutoff)s", {}),
+    _kind("events", "scheduler_event", "id", _OLD_EVENTS, {}),
     _kind("audit rows", "scheduler_admin_action", "id", "at < %(cutoff)s", {}),
     _kind("ended workers", "scheduler_worker_lease", "worker_id", "ended_at < %(cutoff)s", {}),
 )
