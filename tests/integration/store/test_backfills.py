@@ -22,6 +22,7 @@ from scheduler.requests.backfills import (
 )
 from scheduler.runtime.config import RuntimeConfig
 from scheduler.runtime.planner import Planner
+from scheduler.store.retention import KINDS, SqlRetention
 from tests.contract.store.world import World
 
 MIDNIGHT = datetime(2026, 1, 2, tzinfo=UTC)
@@ -128,7 +129,7 @@ def test_a_canceled_backfill_hands_on_no_more_and_ends_what_runs(world: World, j
     end(RunState.CANCELED)
     lead(world)
     assert JobRun.objects.count() == 2
-    assert AdminActionLog.objects.first().action == "backfill_canceled"
+    assert AdminActionLog.objects.latest("id").action == "backfill_canceled"
     assert not cancel_backfill(backfill.pk, by="hanako")
 
 
@@ -196,3 +197,17 @@ def test_strangers_are_named(job: str):
         cancel_backfill(uuid4(), by="t")
     with pytest.raises(InvalidArgs):
         plan_backfill(job, days(1, args=cast(Any, 7)))
+
+
+def test_an_ended_backfill_goes_with_its_slots_and_an_open_one_stays(world: World, job: str):
+    over = request_backfill(job, days(3), by="t")
+    cancel_backfill(over.pk, by="t")
+    kept = request_backfill(job, days(3), by="t")
+    (kind,) = [each for each in KINDS if each.name == "backfills"]
+    retention = SqlRetention(world.database)
+    later = datetime.now(UTC) + timedelta(days=1)
+    assert retention.count(kind, later) == 1
+    assert retention.delete_batch(kind, later, 10) == 1
+    retention.close()
+    assert [each.pk for each in Backfill.objects.all()] == [kept.pk]
+    assert BackfillSlot.objects.count() == 3
