@@ -1,11 +1,13 @@
 """Jobs in pages, in the order of their names; deleted ones are not shown."""
 
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from scheduler.domain.errors import JobNotFound
 from scheduler.models import JobDefinition
 
+NAME_LENGTH, SEARCHED = 200, 5_000
 BY_ID = re.compile(r"id:([0-9]{1,18})\Z")
 
 
@@ -56,5 +58,13 @@ def job_named(name: str) -> JobDefinition:
     if found is None and by_id:
         found = rows.filter(pk=int(by_id[1])).first()
     if found is None:
-        raise JobNotFound(name, rows.values_list("name", flat=True)[:10_000])
+        raise JobNotFound(name, known_names(name))
     return found
+
+
+def known_names(name: str) -> Iterable[str]:
+    """The names among which the nearest to a wrong one is looked for."""
+    if len(name) > NAME_LENGTH:
+        return ()
+    rows = JobDefinition.objects.filter(deleted_at=None)
+    return rows.values_list("name", flat=True)[:SEARCHED]

@@ -18,6 +18,7 @@ from django.db.models.functions import Cast
 from scheduler.domain.errors import JobNotFound
 from scheduler.domain.values import OPEN_STATES, RunState
 from scheduler.models import JobDefinition, JobRun
+from scheduler.queries.job_lists import known_names
 from scheduler.queries.runs import RunView, id_at, run_views
 
 SCAN = 20_000
@@ -101,8 +102,7 @@ def _definition_id(name: str) -> int:
     named = JobDefinition.objects.filter(name=name).order_by("-id")
     found = named.filter(deleted_at=None).first() or named.first()
     if found is None:
-        known = JobDefinition.objects.filter(deleted_at=None).values_list("name", flat=True)
-        raise JobNotFound(name, known[:10_000])
+        raise JobNotFound(name, known_names(name))
     return found.pk
 
 
