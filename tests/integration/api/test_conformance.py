@@ -21,7 +21,7 @@ from tests.integration.api.web import web_server
 
 pytestmark = [pytest.mark.postgres, pytest.mark.slow]
 
-EXAMPLES = int(os.environ.get("SCHEDULER_TEST_API_EXAMPLES", "10"))
+EXAMPLES = int(os.environ.get("SCHEDULER_TEST_API_EXAMPLES", "5"))
 CHECKS = (
     "not_a_server_error,status_code_conformance,content_type_conformance,"
     "response_headers_conformance,response_schema_conformance,negative_data_rejection,"
