@@ -7,6 +7,7 @@ first needs it. Without certificates only this machine's logs can be read.
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
+from typing import TYPE_CHECKING
 from uuid import UUID
 
 import structlog
@@ -21,9 +22,9 @@ from scheduler.domain.errors import (
 from scheduler.models import JobRun, JobRunDetail, WorkerLease
 from scheduler.plugin_api.core_settings import CoreSettings
 from scheduler.ports import LogChunk
-from scheduler.transport.client import GrpcWorkerLink
-from scheduler.transport.tls import CertificateWatch, TlsFiles
 
+if TYPE_CHECKING:
+    from scheduler.transport.client import GrpcWorkerLink
 log = structlog.get_logger(__name__)
 
 CHUNK_AT_MOST = 256 * 1024
@@ -53,18 +54,22 @@ class _Line:
     def of(cls, core: CoreSettings) -> "_Line":
         return cls(core.grpc_insecure, core.tls_cert_file, core.tls_key_file, core.tls_ca_file)
 
-    def certificates(self) -> CertificateWatch | None:
-        """None where plaintext was asked for by name. Raises CertificateProblem."""
-        if self.insecure:
-            return None
-        ca_file = Path(self.ca_file) if self.ca_file else None
-        return CertificateWatch(TlsFiles(Path(self.cert_file), Path(self.key_file), ca_file))
-
 
 @cache
-def _link(line: _Line) -> GrpcWorkerLink:
-    """One for the process: its channels are kept open and shared by all threads."""
-    return GrpcWorkerLink(line.certificates())
+def _link(line: _Line) -> "GrpcWorkerLink":
+    """One for the process: its channels are kept open and shared by all threads.
+
+    Raises CertificateProblem."""
+    # Whoever resolves an address of the site imports this module; gRPC costs 100 ms and threads.
+    from scheduler.transport.client import GrpcWorkerLink
+    from scheduler.transport.tls import CertificateWatch, TlsFiles
+
+    if line.insecure:
+        return GrpcWorkerLink(None)
+    ca_file = Path(line.ca_file) if line.ca_file else None
+    return GrpcWorkerLink(
+        CertificateWatch(TlsFiles(Path(line.cert_file), Path(line.key_file), ca_file))
+    )
 
 
 def read_run_log(run_id: UUID, offset: int, limit: int, settings: CoreSettings) -> LogChunk:
