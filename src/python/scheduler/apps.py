@@ -1,6 +1,7 @@
 """The Django app of the scheduler's core."""
 
-from django.apps import AppConfig
+from django.apps import AppConfig, apps
+from django.db.models.signals import post_migrate
 from django.utils.translation import gettext_lazy as _
 
 
@@ -10,5 +11,10 @@ class SchedulerConfig(AppConfig):
     default_auto_field = "django.db.models.BigAutoField"
 
     def ready(self) -> None:
-        """Register the system checks."""
+        """Register the system checks, and the roles that each migration's end brings."""
         from scheduler import checks  # noqa: F401
+
+        if apps.is_installed("django.contrib.auth"):
+            from scheduler.requests.roles import ensure_roles
+
+            post_migrate.connect(ensure_roles, sender=self, dispatch_uid="scheduler_roles")

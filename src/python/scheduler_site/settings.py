@@ -22,6 +22,7 @@ INSTALLED_APPS = [
     "django.contrib.sessions",
     "django.contrib.messages",
     "django.contrib.staticfiles",
+    "ninja",  # Serves the files of the API's documentation page.
     "scheduler",
     *names("DJANGO_EXTRA_APPS"),
 ]

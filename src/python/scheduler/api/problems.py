@@ -15,6 +15,7 @@ from django.core.exceptions import ValidationError
 from django.db import Error as DatabaseError
 from django.http import HttpRequest, HttpResponse, HttpResponseBase, JsonResponse
 
+from scheduler.bootstrap.run_log_reader import LogNotFound
 from scheduler.domain.errors import (
     DatabaseUnavailable,
     JobNotFound,
@@ -23,7 +24,10 @@ from scheduler.domain.errors import (
     SchedulerError,
     WorkerNotFound,
 )
+from scheduler.domain.events import EventNotFound
 from scheduler.domain.tokens import TokenNotFound
+from scheduler.requests.backfills import BackfillNotFound
+from scheduler.requests.editing import EditConflict, JobExists
 
 logger = logging.getLogger(__name__)
 
@@ -36,6 +40,11 @@ STATUSES: dict[type[SchedulerError], HTTPStatus] = {
     RunNotFound: HTTPStatus.NOT_FOUND,
     WorkerNotFound: HTTPStatus.NOT_FOUND,
     TokenNotFound: HTTPStatus.NOT_FOUND,
+    BackfillNotFound: HTTPStatus.NOT_FOUND,
+    EventNotFound: HTTPStatus.NOT_FOUND,
+    LogNotFound: HTTPStatus.NOT_FOUND,
+    JobExists: HTTPStatus.CONFLICT,
+    EditConflict: HTTPStatus.PRECONDITION_FAILED,
     DatabaseUnavailable: HTTPStatus.SERVICE_UNAVAILABLE,
     RedisUnavailable: HTTPStatus.SERVICE_UNAVAILABLE,
 }

@@ -1,5 +1,6 @@
 """The tables, all named ``scheduler_*``."""
 
+from scheduler.models.backfills import Backfill, BackfillSlot
 from scheduler.models.calendars import Calendar
 from scheduler.models.cluster import Cluster, OutboxCursor, RunTransitionOutbox, WorkerLease
 from scheduler.models.definitions import JobDefinition
@@ -19,6 +20,8 @@ __all__ = [
     "AdminActionLog",
     "Alert",
     "ApiToken",
+    "Backfill",
+    "BackfillSlot",
     "Calendar",
     "Cluster",
     "ConfigReloadRequest",

@@ -74,6 +74,8 @@ class JobRun(models.Model):
                 condition=Q(retry_due_at__isnull=False),
                 name="scheduler_run_retry",
             ),
+            # A job's history, newest first; neither column ever changes.
+            models.Index(fields=["definition", "-id"], name="scheduler_run_history"),
         ]
 
     def __str__(self) -> str:

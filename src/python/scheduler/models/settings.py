@@ -21,6 +21,7 @@ class SchedulerSetting(models.Model):
     class Meta:
         db_table = "scheduler_setting"
         ordering = ["key"]
+        permissions = [("change_secret_setting", "Can change settings that are secret")]
 
     def __str__(self) -> str:
         return self.key

@@ -42,6 +42,7 @@ from scheduler.ports.processes import (
 from scheduler.ports.rows import (
     ActiveRow,
     Agenda,
+    BackfillRow,
     CalendarRow,
     CursorMove,
     DefinitionRow,
@@ -63,6 +64,7 @@ from scheduler.ports.time import (
 __all__ = [
     "ActiveRow",
     "Agenda",
+    "BackfillRow",
     "Bell",
     "CalendarRow",
     "Clock",

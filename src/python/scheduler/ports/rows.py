@@ -105,6 +105,9 @@ class Agenda:
     upstream_ends: bool = False
     """Ended runs, of definitions that others depend on, that nobody has looked at."""
 
+    backfills: bool = False
+    """Backfills that have slots left to hand on."""
+
 
 @dataclass(frozen=True, slots=True)
 class WaitingRow:
@@ -159,6 +162,19 @@ class MyRow:
     assign_seq: int
     claim_token: UUID | None
     cancel_requested: bool
+
+
+@dataclass(frozen=True, slots=True)
+class BackfillRow:
+    """A backfill that has slots left to hand on."""
+
+    backfill_id: UUID
+    pace: int
+    concurrency_policy: str
+    under_way: int
+    """Its slots that were handed on and have no outcome yet: requests, open runs, retries due."""
+    deleted: bool
+    """Its job was deleted: nothing more is handed on."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,6 +20,7 @@ from scheduler.ports.cluster import OnTimeline
 from scheduler.ports.rows import (
     ActiveRow,
     Agenda,
+    BackfillRow,
     CalendarRow,
     CursorMove,
     DefinitionRow,
@@ -86,6 +87,16 @@ class LeaderStore(LinkStore, OnTimeline, Protocol):
 
     def record_requests(self, fence: Fence, runs: Sequence[tuple[UUID, NewRun]]) -> int:
         """Turn requests (request_id, run) into rows, once each."""
+
+    def open_backfills(self, limit: int) -> list[BackfillRow]:
+        """Those with slots left to hand on, oldest first."""
+
+    def feed_backfill(self, fence: Fence, backfill_id: UUID, count: int) -> int:
+        """Turn the next ``count`` slots of a backfill into requests, each slot once, in one
+        statement; returns how many there were."""
+
+    def close_backfills(self, fence: Fence, backfills: Sequence[UUID]) -> list[UUID]:
+        """Nothing is left of these to hand on."""
 
     def waiting(
         self, until: datetime, limit: int, *, heads: int, for_a_place_only: bool = False

@@ -56,13 +56,13 @@ class DueView:
 
 def run_view(run_id: UUID) -> RunView | None:
     """The run of this id."""
-    return next(_views(JobRun.objects.filter(pk=run_id)), None)
+    return next(run_views(JobRun.objects.filter(pk=run_id)), None)
 
 
 def next_attempt(run: RunView) -> RunView | None:
     """The run that followed this one as its retry."""
     slot = JobRun.objects.filter(definition=run.definition_id, slot_key=run.slot_key)
-    return next(_views(slot.filter(attempt=run.attempt + 1)), None)
+    return next(run_views(slot.filter(attempt=run.attempt + 1)), None)
 
 
 def explanation(run_id: UUID) -> str:
@@ -86,13 +86,13 @@ def recent_runs(
         rows = rows.filter(state__in=[state.value for state in states])
     if job is not None:
         rows = rows.filter(definition__name=job)
-    return list(_views(rows[:limit]))
+    return list(run_views(rows[:limit]))
 
 
 def recent_runs_of(definition_id: int, limit: int) -> list[RunView]:
     """The newest runs of one definition, a deleted one too, newest first."""
     rows = JobRun.objects.filter(definition_id=definition_id).order_by("-id")
-    return list(_views(rows[:limit]))
+    return list(run_views(rows[:limit]))
 
 
 def runs_by_state(window: timedelta = timedelta(hours=1)) -> dict[RunState, int]:
@@ -127,7 +127,8 @@ def id_at(instant: datetime) -> UUID:
     return UUID(int=(int(instant.timestamp() * 1000) << 80))
 
 
-def _views(rows: QuerySet[JobRun]) -> Iterator[RunView]:
+def run_views(rows: QuerySet[JobRun]) -> Iterator[RunView]:
+    """The rows as views, in their order, by one query."""
     for row in rows.select_related("definition"):
         yield RunView(
             run_id=row.pk,

@@ -6,10 +6,14 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from scheduler.domain.errors import InvalidSchedule, JobNotFound
+from scheduler.domain.errors import (
+    CalendarNotFound,
+    InvalidCalendar,
+    InvalidSchedule,
+    JobNotFound,
+)
 from scheduler.domain.inquiry import Candidate, obstacles
 from scheduler.domain.planning import slot_key
-from scheduler.domain.schedules import Window, parse_schedule
 from scheduler.models import Dependency, JobDefinition, JobRun, RunRequest
 from scheduler.queries.runs import RunView, recent_runs_of
 from scheduler.queries.why import Answer, answer, inquiry, no_leader, why_run
@@ -63,10 +67,10 @@ def _next_due(job: JobDefinition, now: datetime) -> datetime | None:
     if job.schedule is None or not job.enabled or job.deleted_at is not None:
         return None
     try:
-        schedule = parse_schedule(job.schedule, job.timezone, Window(job.starts_at, job.ends_at))
-    except InvalidSchedule:
+        schedule = job.parsed_schedule()
+    except (InvalidSchedule, InvalidCalendar, CalendarNotFound):
         return None
-    return schedule.next_after(now)
+    return None if schedule is None else schedule.next_after(now)
 
 
 def _answers(
@@ -117,8 +121,8 @@ def _unscheduled(job: JobDefinition, lang: str) -> Answer:
 
 def _without_slots(job: JobDefinition, lang: str) -> Answer:
     try:
-        parse_schedule(job.schedule or {}, job.timezone, Window(job.starts_at, job.ends_at))
-    except InvalidSchedule as error:
+        job.parsed_schedule()
+    except (InvalidSchedule, InvalidCalendar, CalendarNotFound) as error:
         return answer("SCHEDULE_UNREADABLE", {}, lang, detail=str(error))
     return answer("NO_MORE_SLOTS", {}, lang)
 

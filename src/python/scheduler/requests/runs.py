@@ -13,7 +13,14 @@ from scheduler.requests.recording import Ring, record, tell, writing
 from scheduler.store.clock import rdb_now
 
 
-def request_run(name: str, args: Any = None, *, by: str, ring: Ring | None = None) -> RunRequest:
+def request_run(
+    name: str,
+    args: Any = None,
+    *,
+    by: str,
+    ring: Ring | None = None,
+    request_id: UUID | None = None,
+) -> RunRequest:
     """Ask for one run of a job now, also of a disabled one; the leader makes the row.
 
     ``args`` is a list of arguments or an object of options; None means the job's own. Raises
@@ -21,7 +28,8 @@ def request_run(name: str, args: Any = None, *, by: str, ring: Ring | None = Non
     if args is not None and not isinstance(args, list | dict):
         raise InvalidArgs(name, f"{type(args).__name__} given", "a JSON list or a JSON object")
     with writing():
-        request = _request(RequestKind.RUN_NOW, find_job(name).pk, args, by)
+        definition = find_job(name).pk
+        request = _request(RequestKind.RUN_NOW, definition, args, by, request_id=request_id)
         record("run_requested", name, by, request=str(request.id))
         tell(ring, "leader")
     return request
@@ -81,9 +89,10 @@ def _request(
     args: Any,
     by: str,
     again: JobRun | None = None,
+    request_id: UUID | None = None,
     event_id: UUID | None = None,
 ) -> RunRequest:
-    now, request = rdb_now(), new_id()
+    now, request = rdb_now(), request_id or new_id()
     return RunRequest.objects.create(
         id=request,
         kind=kind,

@@ -32,6 +32,7 @@ from scheduler.ports import (
     RequestRow,
 )
 from scheduler.runtime.attempts import ENDS_ALL, Attempts
+from scheduler.runtime.backfiller import Backfiller
 from scheduler.runtime.calendars import Calendars, EditedMeanwhile
 from scheduler.runtime.config import RuntimeConfig
 from scheduler.runtime.member import Term
@@ -57,6 +58,7 @@ class Planner:
     ) -> None:
         self._store, self._clock, self._config = store, clock, config
         self._new_run_id = new_run_id
+        self._backfiller = Backfiller(store)
         self._schedules: dict[tuple[int, int], Schedule] = {}
         self._calendars = Calendars(store)
 
@@ -75,8 +77,10 @@ class Planner:
         batch, attempts = self._config().batch_size, Attempts()
         if agenda.retries:
             attempts.make(lambda: len(self._store.spawn_retries(term.fence, batch)), 0)
-        taken = 0
-        if agenda.requests:
+        fed = taken = 0
+        if agenda.backfills:
+            fed = attempts.make(lambda: self._backfiller.tick(term), 0)
+        if agenda.requests or fed:
             taken = attempts.make(lambda: self._take_requests(term, batch), 0)
         wake_in = attempts.make(lambda: self._plan_due(term, agenda, batch), IDLE_SECONDS)
         attempts.settle()

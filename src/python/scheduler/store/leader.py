@@ -8,6 +8,7 @@ from uuid_utils.compat import uuid7
 from scheduler.domain.values import Fence
 from scheduler.store.dialects import uuid_of
 from scheduler.store.fencing import FENCE, MAX_ROWS, chunks, fenced
+from scheduler.store.leader_backfills import BackfillWrites
 from scheduler.store.leader_guard import GuardWrites
 from scheduler.store.leader_links import LinkStatements
 from scheduler.store.leader_plan import PlanWrites
@@ -92,7 +93,9 @@ SPAWN_RETRIES = Statement(
 )
 
 
-class SqlLeaderStore(LeaderReads, LinkStatements, RunWrites, PlanWrites, GuardWrites):
+class SqlLeaderStore(
+    LeaderReads, LinkStatements, RunWrites, PlanWrites, GuardWrites, BackfillWrites
+):
     """``ports.LeaderStore``. One thread. ``new_id`` makes the ids of retries (UUIDv7)."""
 
     def __init__(

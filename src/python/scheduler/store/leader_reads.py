@@ -64,7 +64,8 @@ AGENDA = Statement(f"""
            EXISTS (SELECT 1 FROM scheduler_job_run AS r WHERE {TO_CANCEL}),
            (SELECT min(d.next_fire_at) FROM scheduler_job_definition AS d
             WHERE d.next_fire_at IS NOT NULL),
-           EXISTS ({UPSTREAM_ENDS})
+           EXISTS ({UPSTREAM_ENDS}),
+           EXISTS (SELECT 1 FROM scheduler_backfill AS b WHERE b.fed_at IS NULL)
 """)
 UNHANDLED = Statement("""
     SELECT q.id, q.definition_id, q.slot_key, q.scheduled_for, q.args::text
@@ -158,13 +159,14 @@ class LeaderReads(Closing):
     """The reading half of ``ports.LeaderStore``."""
 
     def agenda(self) -> Agenda:
-        retries, requests, cancels, fire_at, ends = self._session.run(AGENDA)[0]
+        retries, requests, cancels, fire_at, ends, backfills = self._session.run(AGENDA)[0]
         return Agenda(
             retries=bool(retries),
             requests=bool(requests),
             cancels=bool(cancels),
             next_fire_at=maybe_time(fire_at),
             upstream_ends=bool(ends),
+            backfills=bool(backfills),
         )
 
     def due_definitions(self, until: datetime, limit: int) -> list[DefinitionRow]:

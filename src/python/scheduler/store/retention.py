@@ -40,6 +40,10 @@ def _kind(name: str, table: str, key: str, old: str, belongings: dict[str, str])
 _OF_RUNS = {
     "details": "DELETE FROM scheduler_job_run_detail WHERE run_id IN (SELECT p.id FROM picked AS p)"
 }
+_OF_BACKFILLS = {
+    "slots": "DELETE FROM scheduler_backfill_slot"
+    " WHERE backfill_id IN (SELECT p.id FROM picked AS p)"
+}
 # Ids are made before a run ends: the range of the key spares a look at all that is younger.
 # What others depend on stays while the leader has not looked at its end, and its newest run for as
 # long as a dependent may ask for the latest.
@@ -71,6 +75,7 @@ _OLD_EVENTS = f"handled_at < %(cutoff)s AND id NOT IN ({_EVENTS_IN_USE})"
 KINDS = (
     _kind("runs", "scheduler_job_run", "id", _OLD_RUNS, _OF_RUNS),
     _kind("requests", "scheduler_run_request", "id", "handled_at < %(cutoff)s", {}),
+    _kind("backfills", "scheduler_backfill", "id", "fed_at < %(cutoff)s", _OF_BACKFILLS),
     _kind("events", "scheduler_event", "id", _OLD_EVENTS, {}),
     _kind("audit rows", "scheduler_admin_action", "id", "at < %(cutoff)s", {}),
     _kind("ended workers", "scheduler_worker_lease", "worker_id", "ended_at < %(cutoff)s", {}),

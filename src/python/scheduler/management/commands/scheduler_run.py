@@ -1,13 +1,13 @@
 """``manage.py scheduler_run``: ask for one run of a job now."""
 
-import json
 from argparse import ArgumentParser
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
 
 from scheduler.domain.values import RunState
-from scheduler.management.failing import BAD_INPUT, plainly
+from scheduler.management.failing import plainly
+from scheduler.management.json_args import parsed_args
 from scheduler.management.watching import TimedOut, Watch
 from scheduler.requests import request_run
 
@@ -39,7 +39,7 @@ class Command(BaseCommand):
         )
 
     def handle(self, *args: Any, **options: Any) -> None:
-        job_args = _parsed(options["job_args"])
+        job_args = parsed_args(options["job_args"])
         with plainly():
             request = request_run(options["name"], job_args, by="scheduler_run")
             if not options["wait"]:
@@ -56,15 +56,3 @@ class Command(BaseCommand):
     def _say(self, line: str) -> None:
         self.stdout.write(line)
         self.stdout.flush()
-
-
-def _parsed(text: str | None) -> Any:
-    if text is None:
-        return None
-    try:
-        return json.loads(text)
-    except ValueError as error:
-        sentence = (
-            f'--args is not JSON ({error}); write e.g. \'["--day", "1"]\' or \'{{"day": 1}}\'.'
-        )
-        raise CommandError(sentence, returncode=BAD_INPUT) from error

@@ -1,0 +1,85 @@
+"""What docs/api.md and its Japanese page show is run as it stands there."""
+
+import json
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from scheduler.models import Backfill, JobDefinition, RunRequest
+from tests.integration.api.callers import token_api
+from tests.integration.api.table import TABLE
+
+ROOT = Path(__file__).resolve().parents[3]
+PAGES = ["api.md", "api.ja.md"]
+SHELL = re.compile(r"^```sh\n(.*?)^```", re.DOTALL | re.MULTILINE)
+JSON = re.compile(r"^```json\n(.*?)^```", re.DOTALL | re.MULTILINE)
+DOCUMENTED_URL = "http://127.0.0.1:8000"
+
+
+def text_of(page: str) -> str:
+    return (ROOT / "docs" / page).read_text(encoding="utf-8")
+
+
+def answers(output: str) -> list[dict[str, Any]]:
+    """The JSON objects in an output, in order."""
+    decoder, found, at = json.JSONDecoder(), [], output.find("{")
+    while at >= 0:
+        value, end = decoder.raw_decode(output, at)
+        found.append(value)
+        at = output.find("{", end)
+    return found
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_every_command_of_the_page_does_what_the_page_says(page, site, database, tmp_path):
+    text = text_of(page)
+    script = f'set -euo pipefail\npython() {{ "{sys.executable}" "$@"; }}\n'
+    script += "\n".join(SHELL.findall(text)).replace(DOCUMENTED_URL, site)
+    (tmp_path / "manage.py").symlink_to(ROOT / "manage.py")
+    done = subprocess.run(
+        ["bash", "-c", script],
+        cwd=tmp_path,
+        env={**os.environ, "DATABASE_URL": database.dsn},
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=120,
+    )
+    assert done.returncode == 0, f"{done.stdout}\n{done.stderr}"
+    cluster, made, times, preview, edited, refused, asked, again, runs, bulk, plan, *rest = answers(
+        done.stdout
+    )
+    assert "has_leader" in cluster
+    assert made["name"] == "nightly-report"
+    assert len(times["times"]) == len(preview["times"]) == 3
+    assert edited["priority"] == 5
+    conflict, invalid = map(json.loads, JSON.findall(text))
+    assert refused == conflict
+    assert asked == again
+    assert (runs["runs"], bulk["results"]) == ([], [])
+    assert len(plan["slots"]) == 7
+    assert rest[0]["state"] == "running"
+    assert rest[1]["backfills"][0]["backfill_id"] == rest[0]["backfill_id"]
+    assert "7 slots would run" in done.stdout
+    assert RunRequest.objects.get().args == ["--deploy"]
+    assert Backfill.objects.get().pace == 2
+    assert JobDefinition.objects.get().priority == 5
+    bad = {"name": "x", "max_attempts": 0}
+    assert token_api(name="second").post("jobs", bad).json() == invalid
+
+
+def test_both_pages_show_the_same_commands():
+    english, japanese = (SHELL.findall(text_of(page)) for page in PAGES)
+    assert [one.replace("&lang=ja", "") for one in japanese] == english
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_every_part_of_the_api_is_told_of(page):
+    text = text_of(page)
+    for part in {row.path.split("/")[3] for row in TABLE} - {"run-requests"}:
+        assert f"/{part}" in text, part
