@@ -2,10 +2,12 @@
 
 from typing import Any
 
-from django.contrib import admin
+from django.contrib import admin, messages
 from django.db.models import Model, QuerySet
 from django.http import HttpRequest
 
+from scheduler.domain.declaring import is_managed
+from scheduler.domain.errors import ManagedByCode
 from scheduler.models import (
     AdminActionLog,
     Event,
@@ -26,7 +28,7 @@ class JobDefinitionAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
     list_display = ["name", "enabled", "command_name", "schedule", "timezone", "queue", "priority"]
     list_filter = ["enabled", "queue", "concurrency_policy"]
     search_fields = ["name", "description", "command_name"]
-    exclude = ["deleted_at", "provenance", "quarantined_at"]
+    exclude = ["deleted_at", "quarantined_at"]
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[JobDefinition]:
         return super().get_queryset(request).filter(deleted_at=None)
@@ -34,8 +36,18 @@ class JobDefinitionAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
     def get_readonly_fields(
         self, request: HttpRequest, obj: JobDefinition | None = None
     ) -> list[str]:
-        """A job is known by its name: to rename one, make another."""
-        return ["name"] if obj else []
+        """A job is known by its name: to rename one, make another. One that code or a file owns
+        is changed there; all that a person may do here is to disable it, and enable it again."""
+        if obj is None:
+            return ["provenance"]
+        if not is_managed(obj.provenance):
+            return ["name", "provenance"]
+        return ["name", "held_by", *sorted(EDITABLE_FIELDS - {"enabled", *self.exclude})]
+
+    def has_delete_permission(self, request: HttpRequest, obj: JobDefinition | None = None) -> bool:
+        """A job that code or a file owns is deleted there."""
+        managed = obj is not None and is_managed(obj.provenance)
+        return not managed and super().has_delete_permission(request, obj)
 
     def save_model(self, request: HttpRequest, obj: JobDefinition, form: Any, change: bool) -> None:
         fields = {name: getattr(obj, name) for name in form.changed_data if name in EDITABLE_FIELDS}
@@ -45,8 +57,11 @@ class JobDefinitionAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
         delete_definition(obj.name, by=_who(request))
 
     def delete_queryset(self, request: HttpRequest, queryset: QuerySet[JobDefinition]) -> None:
-        for name in queryset.values_list("name", flat=True):
-            delete_definition(name, by=_who(request))
+        for name, owner in queryset.values_list("name", "provenance"):
+            if is_managed(owner):
+                messages.error(request, str(ManagedByCode(name, owner)))
+            else:
+                delete_definition(name, by=_who(request))
 
 
 class ReadOnlyAdmin(admin.ModelAdmin):  # type: ignore[type-arg]

@@ -19,6 +19,7 @@ from scheduler.domain.errors import InvalidArgs
 from scheduler.domain.values import StartOrder
 
 POSITIONAL = "_"
+CALL_COMMAND = "scheduler_call"
 OPTION_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]*\Z")
 MAX_ARGS_BYTES = 100_000
 """Linux takes 128 KiB for one string of a new process's environment."""
@@ -39,6 +40,17 @@ def command_arguments(job: str, args: Any) -> tuple[str, ...]:
     if isinstance(args, Mapping):
         return (*_options(job, args), *_positionals(job, args.get(POSITIONAL)))
     raise InvalidArgs(job, f"{json.dumps(args)[:60]} is neither list nor object", ALLOWED)
+
+
+def command_line(order: StartOrder) -> tuple[str, ...]:
+    """The command of a run with its arguments. Raises InvalidArgs.
+
+    CALL_COMMAND calls a function: it takes its arguments, of any JSON type, from the environment.
+    """
+    if order.command == CALL_COMMAND:
+        _refuse_too_long(order.job_name, order.args)
+        return (CALL_COMMAND,)
+    return (order.command, *command_arguments(order.job_name, order.args))
 
 
 def run_environment(order: StartOrder, worker_id: str) -> dict[str, str]:

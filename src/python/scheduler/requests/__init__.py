@@ -14,6 +14,7 @@ from scheduler.requests.cluster import (
 from scheduler.requests.jobs import (
     delete_definition,
     find_job,
+    release_ownership,
     release_quarantine,
     save_definition,
     set_enabled,
@@ -25,6 +26,7 @@ __all__ = [
     "find_job",
     "find_run",
     "pause",
+    "release_ownership",
     "release_quarantine",
     "request_cancel",
     "request_degrade_leader",
