@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 from dataclasses import dataclass
 from importlib import import_module
+from typing import Any
 
 from django.apps import AppConfig, apps
 from django.core.management import get_commands
@@ -62,9 +63,10 @@ def _declaration(entry: Scheduled) -> Declaration:
 
 
 def _command_modules() -> list[str]:
+    commands: dict[str, Any] = get_commands()
     return [
         f"{app}.management.commands.{name}"
-        for name, app in sorted(get_commands().items())
+        for name, app in sorted(commands.items())
         if isinstance(app, str) and not f"{app}.".startswith(tuple(_prefixes()))
     ]
 
