@@ -38,7 +38,7 @@ REFUSED = [
     ("job: {}\n", ":1, field 'job'", "jobs"),
     ("", ":1", "jobs"),
     ("version: 2\njobs: {}\n", ":1", "allowed: 1"),
-    ("[" * 5000, "", "less"),
+    ("[" * 5000 + "]" * 5000, "", "less"),
 ]
 
 
