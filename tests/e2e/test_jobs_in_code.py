@@ -59,7 +59,9 @@ def test_functions_run_and_their_jobs_were_made_by_one_worker(cluster: Cluster, 
     cluster.wait_until(lambda: "FAILED" in states("billing.broken"), "a failure", 20)
     noted = (folder / "code" / "billing" / "noted").read_text(encoding="utf-8")
     assert noted.splitlines()[0] == "月次 {'a': [True]}"
-    logs = [path.read_text() for path in cluster.layout.run_logs.rglob("*broken*") if path.is_file()]
+    logs = [
+        path.read_text() for path in cluster.layout.run_logs.rglob("*broken*") if path.is_file()
+    ]
     assert any("RuntimeError: as it should" in text for text in logs)
     with psycopg.connect(cluster.dsn) as connection:
         made = connection.execute(

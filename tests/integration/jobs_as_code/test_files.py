@@ -89,7 +89,7 @@ JOBS = st.builds(
             "args": st.one_of(
                 st.none(),
                 st.lists(WORDS, max_size=3),
-                st.dictionaries(st.from_regex(r"[a-z]{1,5}\Z"), WORDS, max_size=3),
+                st.dictionaries(st.from_regex(r"[a-z]{1,5}", fullmatch=True), WORDS, max_size=3),
             ),
             "timezone": st.sampled_from(["UTC", "Asia/Tokyo", "America/New_York"]),
             "priority": st.integers(-100, 100),
@@ -104,7 +104,7 @@ JOBS = st.builds(
 
 
 @settings(
-    max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+    max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
 @given(jobs=st.dictionaries(NAMES, JOBS, max_size=4))
 def test_an_export_applied_changes_nothing(database, jobs):
