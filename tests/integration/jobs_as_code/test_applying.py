@@ -1,5 +1,6 @@
 """Applying declarations: all or nothing, once, and never over the head of an owner."""
 
+from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from threading import Barrier
 from typing import Any
@@ -22,7 +23,7 @@ def names() -> list[str]:
     return list(JobDefinition.objects.filter(deleted_at=None).values_list("name", flat=True))
 
 
-def job(name: str = "report") -> JobDefinition:
+def job(name: str = "report") -> Any:
     return JobDefinition.objects.get(name=name, deleted_at=None)
 
 
@@ -43,7 +44,9 @@ def at_once(number: int, call: Any) -> list[Any]:
 
 def test_a_failing_apply_leaves_nothing_behind(database, declare, monkeypatch):
     class Broken:
-        key, empty, schema = "broken", [], {}
+        key = "broken"
+        empty: Any = []
+        schema: Mapping[str, Any] = {}
 
         def checked(self, value, job, where):
             return value
@@ -122,7 +125,7 @@ def test_a_starting_worker_deletes_nothing_and_leaves_what_others_own(database, 
 class TestTheGuard:
     def test_refuses_a_person_and_says_who_owns_the_job(self, database, declare):
         apply([declare()], source=CODE, by="ci")
-        with pytest.raises(ManagedByCode, match="managed by code:app.jobs:f: change it there"):
+        with pytest.raises(ManagedByCode, match=r"managed by code:app\.jobs:f: change it there"):
             requests.save_definition("report", by="ann", priority=5)
         with pytest.raises(ManagedByCode):
             requests.delete_definition("report", by="ann")
