@@ -3,12 +3,13 @@
 from typing import Any
 
 from django import forms
-from django.contrib import admin
+from django.contrib import admin, messages
 from django.core.exceptions import ValidationError
 from django.db.models import Model, QuerySet
 from django.http import HttpRequest
 
-from scheduler.domain.errors import InvalidCalendar
+from scheduler.domain.declaring import is_managed
+from scheduler.domain.errors import InvalidCalendar, ManagedByCode
 from scheduler.models import (
     AdminActionLog,
     Alert,
@@ -30,6 +31,9 @@ def _who(request: HttpRequest) -> str:
     return f"admin:{request.user.get_username()}"
 
 
+QUARANTINE_FIELDS = ["quarantined_at", "quarantine_reason", "failures_in_row"]
+
+
 @admin.register(JobDefinition)
 class JobDefinitionAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
     list_display = ["name", "enabled", "command_name", "schedule", "timezone", "queue", "priority"]
@@ -40,7 +44,7 @@ class JobDefinitionAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
         ("quarantined_at", admin.EmptyFieldListFilter),
     ]
     search_fields = ["name", "description", "command_name"]
-    exclude = ["deleted_at", "provenance"]
+    exclude = ["deleted_at"]
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[JobDefinition]:
         return super().get_queryset(request).filter(deleted_at=None)
@@ -48,9 +52,21 @@ class JobDefinitionAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
     def get_readonly_fields(
         self, request: HttpRequest, obj: JobDefinition | None = None
     ) -> list[str]:
-        """A job is known by its name: to rename one, make another. Its quarantine is set and
-        released by commands of their own."""
-        return ["name", "quarantined_at", "quarantine_reason", "failures_in_row"] if obj else []
+        """A job is known by its name: to rename one, make another. One that code or a file owns
+        is changed there; all that a person may do here is to disable it, and enable it again. Its
+        quarantine is set and released by commands of their own."""
+        if obj is None:
+            return ["provenance"]
+        known = ["name", "provenance", *QUARANTINE_FIELDS]
+        if not is_managed(obj.provenance):
+            return known
+        shown = EDITABLE_FIELDS - {"enabled", "provenance", *self.exclude, *QUARANTINE_FIELDS}
+        return [*known, "held_by", *sorted(shown)]
+
+    def has_delete_permission(self, request: HttpRequest, obj: JobDefinition | None = None) -> bool:
+        """A job that code or a file owns is deleted there."""
+        managed = obj is not None and is_managed(obj.provenance)
+        return not managed and super().has_delete_permission(request, obj)
 
     def save_model(self, request: HttpRequest, obj: JobDefinition, form: Any, change: bool) -> None:
         fields = {name: getattr(obj, name) for name in form.changed_data if name in EDITABLE_FIELDS}
@@ -60,8 +76,11 @@ class JobDefinitionAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
         delete_definition(obj.name, by=_who(request))
 
     def delete_queryset(self, request: HttpRequest, queryset: QuerySet[JobDefinition]) -> None:
-        for name in queryset.values_list("name", flat=True):
-            delete_definition(name, by=_who(request))
+        for name, owner in queryset.values_list("name", "provenance"):
+            if is_managed(owner):
+                messages.error(request, str(ManagedByCode(name, owner)))
+            else:
+                delete_definition(name, by=_who(request))
 
 
 class CalendarForm(forms.ModelForm):  # type: ignore[type-arg]

@@ -240,6 +240,59 @@ class CalendarInUse(SchedulerError):
         )
 
 
+class ManagedByCode(SchedulerError):
+    """A person, or another source, tried to change a job that code or a file owns."""
+
+    code = "MANAGED_BY_CODE"
+
+    def __init__(self, job: str, owner: str) -> None:
+        self.job, self.owner = job, owner
+        super().__init__(
+            f"Job {job!r} is managed by {owner}: change it there, "
+            f"or take it over first (manage.py scheduler_jobs release {job})."
+        )
+
+
+class NotTheOwner(SchedulerError):
+    """A source of definitions declares jobs that it does not own. ``jobs``: (name, owner)."""
+
+    code = "NOT_THE_OWNER"
+
+    def __init__(self, source: str, jobs: Iterable[tuple[str, str]]) -> None:
+        self.source, self.jobs = source, tuple(jobs)
+        shown = ", ".join(f"{name!r} ({owner or 'a person'})" for name, owner in self.jobs[:10])
+        super().__init__(
+            f"{source} declares jobs that others own: {shown}; nothing was changed. "
+            "Take them out, or add --take-over to own them from now on."
+        )
+
+
+class InvalidDeclaration(SchedulerError):
+    """A job declared in code or in a file cannot be used. ``where`` is file:line."""
+
+    code = "INVALID_DECLARATION"
+
+    def __init__(self, where: str, job: str, field: str, problem: str, allowed: str) -> None:
+        self.where, self.job, self.field = where, job, field
+        self.problem, self.allowed = problem, allowed
+        parts = [where, f"job {job!r}" if job else "", f"field {field!r}" if field else ""]
+        place = ", ".join(part for part in parts if part)
+        super().__init__(f"{place}: {problem}; allowed: {allowed}.")
+
+
+class DeclarationsChanged(SchedulerError):
+    """Somebody else wrote one of the jobs while they were applied; nothing was changed."""
+
+    code = "DECLARATIONS_CHANGED"
+
+    def __init__(self, source: str) -> None:
+        self.source = source
+        super().__init__(
+            f"Jobs of {source} were changed by somebody else at the same time; "
+            "nothing was changed here: run it again."
+        )
+
+
 class RunNotFound(SchedulerError):
     """No run has this id; it may have been purged."""
 

@@ -20,6 +20,7 @@ from scheduler.domain.events import EventNotFound
 from scheduler.domain.values import StartOrder
 
 POSITIONAL = "_"
+CALL_COMMAND = "scheduler_call"
 OPTION_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]*\Z")
 MAX_ARGS_BYTES = 100_000
 """Linux takes 128 KiB for one string of a new process's environment."""
@@ -45,6 +46,17 @@ def command_arguments(job: str, args: Any) -> tuple[str, ...]:
 def option_words(job: str, options: Mapping[str, Any]) -> tuple[str, ...]:
     """The words of an object of options, without its positional arguments. Raises InvalidArgs."""
     return tuple(_options(job, options))
+
+
+def command_line(order: StartOrder) -> tuple[str, ...]:
+    """The command of a run with its arguments. Raises InvalidArgs.
+
+    CALL_COMMAND calls a function: it takes its arguments, of any JSON type, from the environment.
+    """
+    if order.command == CALL_COMMAND:
+        _refuse_too_long(order.job_name, order.args)
+        return (CALL_COMMAND,)
+    return (order.command, *command_arguments(order.job_name, order.args))
 
 
 def run_environment(order: StartOrder, worker_id: str) -> dict[str, str]:

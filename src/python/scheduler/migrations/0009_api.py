@@ -9,7 +9,7 @@ import scheduler.models.runs
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("scheduler", "0007_guard"),
+        ("scheduler", "0008_jobs_as_code"),
     ]
 
     operations = [

@@ -3,6 +3,7 @@
 from scheduler.models.backfills import Backfill, BackfillSlot
 from scheduler.models.calendars import Calendar
 from scheduler.models.cluster import Cluster, OutboxCursor, RunTransitionOutbox, WorkerLease
+from scheduler.models.declared import CodeRevision
 from scheduler.models.definitions import JobDefinition
 from scheduler.models.dependencies import Dependency, UpstreamEnd
 from scheduler.models.guard import Alert, JobStart
@@ -24,6 +25,7 @@ __all__ = [
     "BackfillSlot",
     "Calendar",
     "Cluster",
+    "CodeRevision",
     "ConfigReloadRequest",
     "Dependency",
     "Event",

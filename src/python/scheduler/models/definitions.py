@@ -53,6 +53,14 @@ class JobDefinition(models.Model):
         db_default="",
         help_text="Where the definition comes from: empty for a person, else the code or file.",
     )
+    held_by = models.CharField(
+        max_length=200,
+        blank=True,
+        default="",
+        db_default="",
+        editable=False,
+        help_text="Who disabled, by hand, a job that code or a file owns; empty: nobody.",
+    )
 
     executor = models.CharField(
         max_length=100, default="management_command", db_default="management_command"

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from scheduler.domain.errors import SchedulerError, UnknownCommand
-from scheduler.domain.launching import command_arguments
+from scheduler.domain.launching import CALL_COMMAND, command_arguments, command_line
 from scheduler.plugin_api.core_settings import CoreSettings
 from scheduler.plugin_api.hookspecs import hookimpl
 from scheduler.plugin_api.plugin import Plugin
@@ -20,14 +20,14 @@ class ManagementCommand:
     def validate_job(self, job: JobSketch) -> str | None:
         try:
             self._refuse_unknown(job.command)
-            command_arguments(job.name, job.args)
+            if job.command != CALL_COMMAND:
+                command_arguments(job.name, job.args)
         except SchedulerError as error:
             return str(error)
         return None
 
     def launch(self, order: StartOrder, site: LaunchSite) -> LaunchSpec:
-        argv = (order.command, *command_arguments(order.job_name, order.args))
-        return LaunchSpec(order.run_id, argv, {}, site.log_path)
+        return LaunchSpec(order.run_id, command_line(order), {}, site.log_path)
 
     def _refuse_unknown(self, command: str) -> None:
         from django.core.management import get_commands

@@ -23,6 +23,7 @@ from scheduler.requests.events import ingest
 from scheduler.requests.jobs import (
     delete_definition,
     find_job,
+    release_ownership,
     save_definition,
     set_enabled,
 )
@@ -40,6 +41,7 @@ __all__ = [
     "pause",
     "quarantine_job",
     "refresh_calendar",
+    "release_ownership",
     "release_quarantine",
     "request_cancel",
     "request_degrade_leader",

@@ -12,8 +12,9 @@ from typing import Any
 from django.core.exceptions import ValidationError
 from django.db.models import F
 
+from scheduler.domain.declaring import is_managed, same
 from scheduler.domain.edits import planned_anew
-from scheduler.domain.errors import JobNotFound
+from scheduler.domain.errors import JobNotFound, ManagedByCode
 from scheduler.domain.schedules import with_anchor
 from scheduler.models import JobDefinition, RunRequest
 from scheduler.requests.calendars import ensure_calendar
@@ -43,13 +44,17 @@ def find_job(name: str) -> JobDefinition:
 
 
 def save_definition(
-    name: str, *, by: str, ring: Ring | None = None, **fields: Any
+    name: str, *, by: str, ring: Ring | None = None, take_over: bool = False, **fields: Any
 ) -> JobDefinition:
     """Make the definition ``name``, or change the given fields of the one that exists.
 
     ``fields`` are those of JobDefinition; an interval without an anchor keeps the one it has, or
     starts now. Raises django's ValidationError, by field, and then nothing has changed. Saving
     what is there already changes nothing and is not recorded.
+
+    A job that code or a file owns is refused (ManagedByCode), but for ``enabled``: see
+    ``set_enabled``. With ``take_over`` the job is the saver's from now on: a person's, unless
+    ``provenance`` says whose.
     """
     _refuse_unknown(fields)
     with writing():
@@ -59,23 +64,52 @@ def save_definition(
         definition = _locked(name)
         if definition is None:
             return _create(name, fields, now, by, ring)
-        return _change(definition, fields, now, by, ring)
+        if take_over:
+            fields = {"provenance": "", **fields}
+        fields = _anchored(fields, definition.schedule, now)
+        return _change(definition, _by_hand(definition, fields, by), now, by, ring)
 
 
 def set_enabled(name: str, enabled: bool, *, by: str, ring: Ring | None = None) -> JobDefinition:
-    """Let a job's schedule run, or stop it; its history and runs under way stay as they are."""
+    """Let a job's schedule run, or stop it; its history and runs under way stay as they are.
+
+    Allowed whoever owns the job. One that code or a file owns stays disabled, whatever its source
+    applies, until it is enabled in this way."""
     find_job(name)
     return save_definition(name, by=by, ring=ring, enabled=enabled)
 
 
-def delete_definition(name: str, *, by: str, ring: Ring | None = None) -> None:
-    """Delete a job; its history is kept and its name is free again. Raises JobNotFound, and
-    UpstreamInUse where others depend on it.
+def release_ownership(name: str, *, by: str, ring: Ring | None = None) -> bool:
+    """Make a job that code or a file owns a person's. False when it was one's already.
+
+    Its source leaves it alone from now on, until it takes the job over again by name."""
+    with writing():
+        definition = find_job(name)
+        if not is_managed(definition.provenance):
+            return False
+        save_definition(name, by=by, ring=ring, take_over=True)
+    return True
+
+
+def refuse_managed(definition: JobDefinition) -> None:
+    """Raises ManagedByCode for a job that a person must not change by hand."""
+    if is_managed(definition.provenance):
+        raise ManagedByCode(definition.name, definition.provenance)
+
+
+def delete_definition(
+    name: str, *, by: str, ring: Ring | None = None, take_over: bool = False
+) -> None:
+    """Delete a job; its history is kept and its name is free again. Raises JobNotFound,
+    UpstreamInUse where others depend on it, and ManagedByCode for one that code or a file owns,
+    unless ``take_over``.
 
     Planned runs that have not started go; those under way end as they would."""
     with writing():
         lock_dependencies()
         definition = _locked(name) or find_job(name)
+        if not take_over:
+            refuse_managed(definition)
         cut_off(definition)
         now = rdb_now()
         JobDefinition.objects.filter(pk=definition.pk).update(
@@ -94,6 +128,18 @@ def _refuse_unknown(fields: dict[str, Any]) -> None:
     if unknown:
         allowed = ", ".join(sorted(EDITABLE_FIELDS))
         raise ValidationError(f"A job has no field {unknown[0]!r}; allowed: {allowed}.")
+
+
+def _by_hand(definition: JobDefinition, fields: dict[str, Any], by: str) -> dict[str, Any]:
+    """The fields to save, when this hand may: with the hold that disabling by hand is."""
+    owner = fields.get("provenance", definition.provenance)
+    if not is_managed(definition.provenance) or "provenance" in fields:
+        return {**fields, "held_by": ""} if not is_managed(owner) else fields
+    if any(getattr(definition, key) != value for key, value in fields.items() if key != "enabled"):
+        refuse_managed(definition)
+    if "enabled" not in fields:
+        return {}
+    return {"enabled": fields["enabled"], "held_by": "" if fields["enabled"] else by[:200]}
 
 
 def _locked(name: str) -> JobDefinition | None:
@@ -125,7 +171,7 @@ def _change(
     definition: JobDefinition, fields: dict[str, Any], now: datetime, by: str, ring: Ring | None
 ) -> JobDefinition:
     wanted = _anchored(fields, definition.schedule, now)
-    changed = {key: value for key, value in wanted.items() if getattr(definition, key) != value}
+    changed = {key: new for key, new in wanted.items() if _differs(getattr(definition, key), new)}
     if not changed:
         return definition
     changed |= {"updated_at": now, "revision": definition.revision + 1}
@@ -140,6 +186,11 @@ def _change(
     record("job_changed", definition.name, by, fields=sorted(changed.keys() & wanted.keys()))
     tell(ring, "leader")
     return definition
+
+
+def _differs(old: Any, new: Any) -> bool:
+    """In JSON, 1 and true are not the same; in Python they are equal."""
+    return old != new or (isinstance(new, dict | list) and not same(old, new))
 
 
 def _anchored(fields: dict[str, Any], old: dict[str, Any] | None, now: datetime) -> dict[str, Any]:

@@ -15,6 +15,7 @@ from django.core.management.base import (
 from scheduler.bootstrap.settings import SettingsInForce
 from scheduler.bootstrap.worker import WorkerProcess
 from scheduler.domain.errors import SchedulerError
+from scheduler.management.starting import take_up_code
 from scheduler.plugin_api.logs import configure_logging, get_logger
 from scheduler.plugin_api.resolution import secret_values
 
@@ -103,6 +104,7 @@ class Command(BaseCommand):
             raise CommandError(str(error), returncode=2) from None
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, lambda *_: process.request_stop())
+        take_up_code(settings.core.jobs_autodiscover)
         process.run()
 
     def _configure_logs(self, settings: SettingsInForce) -> None:

@@ -1,6 +1,6 @@
 """Settings of planning, assignment and the running of jobs."""
 
-from typing import ClassVar
+from typing import ClassVar, Literal
 
 from scheduler.plugin_api.settings import SECONDS, Scope, SettingsModel, Words, setting
 
@@ -131,4 +131,22 @@ class RunningSettings(SettingsModel):
         example="/var/lib/scheduler/spool",
         restart_needed=True,
         scope=Scope.PROCESS,
+    )
+    jobs_autodiscover: Literal["off", "plan", "apply"] = setting(
+        "apply",
+        title=("Jobs declared in code", "コードで宣言したジョブの反映"),
+        meaning=(
+            "What a starting worker does with the jobs that code declares by @scheduled: nothing "
+            "(off), say in its log what would change (plan), or make them so (apply).",
+            "@scheduled でコードに宣言したジョブを、ワーカーが起動時にどう扱うかを指定します。"
+            "何もしない(off)、変更内容をログに出すだけ(plan)、反映する(apply)のいずれかです。",
+        ),
+        impact=(
+            "A set of jobs is applied once, by one worker, when it is first seen; nothing is "
+            "deleted, and jobs that people or files own are left alone.",
+            "同じ宣言の組は最初に見つけた 1 つのワーカーが 1 回だけ反映します。削除は行わず、"
+            "人やファイルが所有するジョブには触れません。",
+        ),
+        example="plan",
+        restart_needed=True,
     )
