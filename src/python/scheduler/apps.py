@@ -11,8 +11,12 @@ class SchedulerConfig(AppConfig):
     default_auto_field = "django.db.models.BigAutoField"
 
     def ready(self) -> None:
-        """Register the system checks, and the roles that each migration's end brings."""
+        """Register the system checks, what may be declared with a job, and the roles that each
+        migration's end brings."""
         from scheduler import checks  # noqa: F401
+        from scheduler.requests.declared import related
+
+        related.register()
 
         if apps.is_installed("django.contrib.auth"):
             from scheduler.requests.roles import ensure_roles

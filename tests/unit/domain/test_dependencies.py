@@ -206,9 +206,9 @@ class TestWhichSlot:
         assert newest_root(ordered, NOW + seconds(1)) == (T,)
         assert newest_root(ordered, NOW - seconds(61)) == ()
 
-    @given(st.datetimes(min_value=NOW.replace(tzinfo=None)), st.integers(0, 10**6))
+    @given(st.datetimes(datetime(2030, 1, 1), datetime(2030, 12, 31)), st.integers(0, 10**6))
     def test_keys_of_slots_sort_as_their_instants(self, at, later):
-        first = at.replace(microsecond=0, tzinfo=NOW.tzinfo, year=2030)
+        first = at.replace(microsecond=0, tzinfo=NOW.tzinfo)
         second = first + timedelta(seconds=later)
         timed, *_ = lineage.ranges_until(1, second + timedelta(milliseconds=500))
         assert timed.low < slot_key(first) <= timed.high

@@ -1,14 +1,21 @@
 """How a change of definitions changes the runs of the days to come."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
+from scheduler.domain.calendars import CalendarRule
 from scheduler.domain.declaring import JobChange
-from scheduler.domain.errors import InvalidSchedule
-from scheduler.domain.schedules import Window, parse_schedule, parse_zone, with_anchor
+from scheduler.domain.errors import CalendarNotFound, InvalidCalendar, InvalidSchedule
+from scheduler.domain.schedules import (
+    CalendarUse,
+    Window,
+    parse_schedule,
+    parse_zone,
+    with_anchor,
+)
 
 DAYS = 7
 SLOTS_AT_MOST = 10_000
@@ -27,10 +34,14 @@ class Outlook:
     cut: bool = False
 
 
-def outlook(change: JobChange, now: datetime) -> Outlook:
-    """What the change does to the job's slots in the DAYS after ``now`` (aware)."""
-    old, cut_old = slots(change.before, now)
-    new, cut_new = slots(change.after, now)
+UseOf = Callable[[str, str], CalendarUse | None]
+"""A calendar by its name, with its rule; None for an empty name."""
+
+
+def outlook(change: JobChange, now: datetime, use_of: UseOf) -> Outlook:
+    """What the change does to the job's runs in the DAYS after ``now`` (aware)."""
+    old, cut_old = slots(change.before, now, use_of)
+    new, cut_new = slots(change.after, now, use_of)
     ends = [some[-1] for some, cut in ((old, cut_old), (new, cut_new)) if cut]
     end = min(ends, default=now + timedelta(days=DAYS))
     was, will = ({one for one in some if one <= end} for some in (old, new))
@@ -39,17 +50,22 @@ def outlook(change: JobChange, now: datetime) -> Outlook:
     return Outlook(len(come), len(gone), _first(come, zone), _first(gone, zone), bool(ends))
 
 
-def slots(fields: Mapping[str, Any] | None, now: datetime) -> tuple[list[datetime], bool]:
-    """The slots of a job within DAYS after ``now``, and whether there are more than were taken."""
+def slots(
+    fields: Mapping[str, Any] | None, now: datetime, use_of: UseOf
+) -> tuple[list[datetime], bool]:
+    """The slots at which a job runs within DAYS after ``now``, and whether there are more than were
+    taken."""
     if fields is None or not fields.get("enabled", True) or fields.get("schedule") is None:
         return [], False
     window = Window(fields.get("starts_at"), fields.get("ends_at"))
     spec = with_anchor(fields["schedule"], now)
     try:
-        schedule = parse_schedule(spec, fields["timezone"], window)
-    except InvalidSchedule:  # Stored by another version of the software: it has no slots here.
+        use = use_of(fields.get("calendar", ""), fields.get("calendar_rule", CalendarRule.ONLY))
+        schedule = parse_schedule(spec, fields["timezone"], window, use)
+    except (InvalidSchedule, InvalidCalendar, CalendarNotFound):
+        # Stored by another version of the software, say: it has no slots here.
         return [], False
-    found = schedule.between(now, now + timedelta(days=DAYS), SLOTS_AT_MOST + 1)
+    found = schedule.runs_between(now, now + timedelta(days=DAYS), SLOTS_AT_MOST + 1)
     return found[:SLOTS_AT_MOST], len(found) > SLOTS_AT_MOST
 
 

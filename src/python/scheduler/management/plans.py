@@ -7,6 +7,7 @@ from typing import Any
 
 from scheduler.domain.declaring import FieldChange, JobChange, Kind, Plan, same
 from scheduler.domain.outlook import DAYS, Outlook, outlook
+from scheduler.queries.preview import calendar_use
 from scheduler.requests.declared.fields import FIELDS, default_of
 from scheduler.requests.declared.parts import related_parts
 
@@ -47,7 +48,11 @@ def _summary(plan: Plan, done: bool) -> str:
 
 def _change_in_words(change: JobChange, now: datetime) -> list[str]:
     title = f"{SIGNS[change.kind]} {change.kind} {change.name}"
-    return [title, *map(_field_in_words, _shown(change)), *_runs_in_words(outlook(change, now))]
+    return [
+        title,
+        *map(_field_in_words, _shown(change)),
+        *_runs_in_words(outlook(change, now, calendar_use)),
+    ]
 
 
 def _shown(change: JobChange) -> Iterable[FieldChange]:
@@ -86,7 +91,7 @@ def _moment(instant: datetime) -> str:
 
 
 def _change_as_json(change: JobChange, now: datetime) -> Mapping[str, Any]:
-    look = outlook(change, now)
+    look = outlook(change, now, calendar_use)
     return {
         "kind": change.kind,
         "name": change.name,

@@ -6,7 +6,7 @@ from typing import Any
 from scheduler.domain.dependency_graph import DependencySpec, find_cycle, parse_dependency
 from scheduler.domain.errors import DependencyCycle, InvalidDependency
 from scheduler.models import Dependency
-from scheduler.requests.jobs import find_job
+from scheduler.requests.jobs import find_job, refuse_managed
 from scheduler.requests.links import lock_dependencies
 from scheduler.requests.recording import Ring, record, tell, writing
 
@@ -17,12 +17,14 @@ def set_dependencies(
     *,
     by: str,
     ring: Ring | None = None,
+    take_over: bool = False,
 ) -> list[DependencySpec]:
     """Let the job ``name`` depend on exactly these; an empty list: on none. Returns them.
 
     Each is a DependencySpec, a mapping of its fields, or the upstream's name alone. They count for
     runs that have not started yet. Raises JobNotFound (also for an upstream), InvalidDependency,
-    DependencyCycle; then nothing has changed. What is there already changes nothing and is not
+    DependencyCycle, and ManagedByCode for a job that code or a file owns, unless ``take_over``;
+    then nothing has changed. What is there already changes nothing and is not
     recorded."""
     specs = [parse_dependency(name, spec) for spec in upstreams]
     _refuse_twice(name, specs)
@@ -34,6 +36,8 @@ def set_dependencies(
         known = {row.upstream_id: row.spec for row in rows}
         if known == wanted:
             return specs
+        if not take_over:
+            refuse_managed(definition)
         _refuse_cycle(name, specs)
         _write(definition.pk, known, wanted)
         record("dependencies_set", name, by, upstreams=[spec.as_json() for spec in specs])

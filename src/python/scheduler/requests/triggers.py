@@ -6,16 +6,19 @@ from django.db.models import F
 
 from scheduler.domain.triggers import InvalidTrigger, Trigger, parse_triggers
 from scheduler.models import EventTrigger, JobDefinition
-from scheduler.requests.jobs import find_job
+from scheduler.requests.jobs import find_job, refuse_managed
 from scheduler.requests.recording import record, writing
 from scheduler.store.clock import rdb_now
 
 
-def set_triggers(name: str, triggers: Any, *, by: str) -> tuple[Trigger, ...]:
+def set_triggers(
+    name: str, triggers: Any, *, by: str, take_over: bool = False
+) -> tuple[Trigger, ...]:
     """Let these triggers, a list of objects (``domain.triggers``), be those of the job; an empty
     list: no event starts it. Counts for events that come in from then on.
 
-    Raises JobNotFound, and InvalidTrigger, which names the field, and then nothing has changed.
+    Raises JobNotFound, InvalidTrigger, which names the field, and ManagedByCode for a job that
+    code or a file owns, unless ``take_over``; then nothing has changed.
     Setting what is there already changes nothing and is not recorded."""
     wanted = parse_triggers(triggers)
     with writing():
@@ -24,6 +27,8 @@ def set_triggers(name: str, triggers: Any, *, by: str) -> tuple[Trigger, ...]:
         rows = list(EventTrigger.objects.filter(definition=job).order_by("position"))
         if [row.position for row in rows] == list(range(len(wanted))) and _same(rows, wanted):
             return wanted
+        if not take_over:
+            refuse_managed(job)
         EventTrigger.objects.filter(definition=job).delete()
         EventTrigger.objects.bulk_create(
             _row(job, place, trigger) for place, trigger in enumerate(wanted)
