@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 
 import pytest
 import yaml
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from scheduler import requests
@@ -103,6 +103,7 @@ JOBS = st.builds(
 )
 
 
+@example(jobs={"0": {"command": "noop", "required_labels": {"\x85": "\u2028", "a\nb": "\u2029 "}}})
 @settings(
     max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )

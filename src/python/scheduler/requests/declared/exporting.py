@@ -19,6 +19,7 @@ HEADER = """\
 # A field that is not listed has its default. Every field: docs/jobs-as-code.md.
 """
 FIRST = ("description", "enabled", "command", "args", "schedule", "timezone")
+LINE_BREAKS = frozenset("\x85\u2028\u2029")
 SHORT_OF = {name: short for short, name in SHORT_NAMES.items()}
 
 
@@ -30,6 +31,15 @@ class _Dumper(yaml.SafeDumper):
 
     def increase_indent(self, flow: bool = False, indentless: bool = False) -> None:
         super().increase_indent(flow, False)
+
+
+def _text(dumper: _Dumper, text: str) -> yaml.ScalarNode:
+    """PyYAML writes the rarer line breaks bare, and reads them as spaces: those are escaped."""
+    style = '"' if LINE_BREAKS.intersection(text) else None
+    return dumper.represent_scalar("tag:yaml.org,2002:str", text, style=style)
+
+
+_Dumper.add_representer(str, _text)
 
 
 def exported(jobs: Iterable[Existing], now: datetime) -> str:
