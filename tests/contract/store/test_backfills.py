@@ -1,6 +1,7 @@
 """Slots of backfills become requests once each, at the pace of each backfill."""
 
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
+from typing import Any, cast
 from uuid import UUID
 
 import pytest
@@ -9,6 +10,10 @@ from uuid_utils.compat import uuid7
 from scheduler.domain.backfilling import slot_key
 from scheduler.domain.errors import StaleEpoch
 from scheduler.domain.values import Fence, RunState
+from scheduler.runtime.backfiller import FED_AT_ONCE, Backfiller
+from scheduler.runtime.clock import SystemClock
+from scheduler.runtime.config import RuntimeConfig
+from scheduler.runtime.planner import Planner
 from scheduler.store.statements import Statement
 from tests.contract.store.world import T0, World, new_run
 
@@ -162,3 +167,31 @@ def test_the_run_of_a_slot_comes_after_what_is_due_now(world: World):
     waiting = world.leader.waiting(T0 + timedelta(days=1), 10, heads=10)
     assert [row.run_id for row in waiting] == [timed, late]
     assert world.state(late) is RunState.PENDING
+
+
+class Term:
+    def __init__(self, world: World) -> None:
+        self.fence, self.epoch = world.fence, world.fence.epoch
+
+
+def test_backfills_that_cannot_move_keep_no_other_from_being_fed(world: World):
+    stuck, healthy = world.define("stuck"), world.define("healthy")
+    backfiller = Backfiller(world.leader)
+    for _ in range(FED_AT_ONCE + 5):
+        backfill(world, stuck, slots=2, pace=1)
+    for _ in range(3):
+        backfiller.tick(cast(Any, Term(world)))
+    last = backfill(world, healthy, slots=2, pace=1)
+    backfiller.tick(cast(Any, Term(world)))
+    fed = {row.slot_key for row in world.leader.unhandled_requests(100)}
+    assert slot_key(last, T0) in fed
+
+
+def test_a_slot_of_a_backfill_is_due_when_it_is_handed_on(world: World):
+    definition = world.define(next_fire_at=None)
+    backfill(world, definition, slots=1)
+    planner = Planner(world.leader, SystemClock(), RuntimeConfig, uuid7)
+    planner.tick(cast(Any, Term(world)), world.leader.agenda())
+    (row,) = world.leader.waiting(datetime.now(UTC) + timedelta(hours=1), 10, heads=10)
+    assert row.scheduled_for == T0
+    assert datetime.now(UTC) - row.due_at < timedelta(hours=1)

@@ -159,6 +159,15 @@ class TestStoppingAJob:
         assert save().pk != old.pk
         assert JobDefinition.objects.count() == 2
 
+    def test_deleting_cancels_what_waits_and_leaves_what_runs(self, world: World):
+        definition = save("report").pk
+        waits, runs = world.plan_request(definition), world.plan_request(definition)
+        world.start([runs])
+        requests.delete_definition("report", by="ann")
+        assert world.leader.cancel_waiting(world.fence) == [waits]
+        assert world.state(runs) is RunState.RUNNING
+        assert JobRun.objects.get(pk=runs).cancel_requested_at is None
+
     def test_an_unknown_name_is_answered_with_the_nearest(self, world: World):
         save("report")
         for ask in (requests.delete_definition, requests.release_quarantine):

@@ -136,6 +136,15 @@ def test_what_cannot_be_used_is_put_aside_with_an_error(
     assert word in error["reason"]
 
 
+def test_a_calendar_that_was_deleted_and_made_again_is_read_anew(store: Store, planner: Planner):
+    tick(planner)
+    store.row = replace(store.row, revision=2, calendar_id=9)
+    store.calendars.append(CalendarRow(3, {"name": "acme"}, calendar_id=9))
+    tick(planner)
+    assert store.asked == ["acme", "acme"]
+    assert {run.reason for run in store.moves[-1].runs} == {None}
+
+
 def test_a_disabled_job_needs_no_calendar(store: Store, planner: Planner):
     store.row = replace(store.row, calendar_revision=None, enabled=False)
     tick(planner)

@@ -123,6 +123,8 @@ _ASKED = frozenset(
     {
         Reason.WAIT_PAUSED,
         Reason.WAIT_QUARANTINED,
+        Reason.WAIT_START_CAP,
+        Reason.WAIT_RETRY_BUDGET,
         Reason.WAIT_MAX_PARALLEL,
         Reason.WAIT_REPLACE,
         Reason.WAIT_NO_WORKER,

@@ -75,6 +75,7 @@ class DefinitionRow:
     calendar: str = ""
     calendar_rule: str = "only"
     calendar_revision: int | None = None
+    calendar_id: int = 0
     """Of the calendar as it stands; None: it has none, or there is no such calendar."""
 
 
@@ -84,6 +85,7 @@ class CalendarRow:
 
     revision: int
     parts: Mapping[str, Any]
+    calendar_id: int = 0
 
 
 @dataclass(frozen=True, slots=True)

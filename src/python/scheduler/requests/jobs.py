@@ -16,7 +16,8 @@ from scheduler.domain.declaring import is_managed, same
 from scheduler.domain.edits import planned_anew
 from scheduler.domain.errors import JobNotFound, ManagedByCode
 from scheduler.domain.schedules import with_anchor
-from scheduler.models import JobDefinition, RunRequest
+from scheduler.domain.values import RunState
+from scheduler.models import JobDefinition, JobRun, RunRequest
 from scheduler.requests.calendars import ensure_calendar
 from scheduler.requests.links import cut_off, lock_dependencies
 from scheduler.requests.recording import Ring, record, tell, writing
@@ -104,7 +105,8 @@ def delete_definition(
     UpstreamInUse where others depend on it, and ManagedByCode for one that code or a file owns,
     unless ``take_over``.
 
-    Planned runs that have not started go; those under way end as they would."""
+    Planned runs that have not started go, what else waits is canceled; those under way end as they
+    would."""
     with writing():
         lock_dependencies()
         definition = _locked(name) or find_job(name)
@@ -119,8 +121,21 @@ def delete_definition(
             **planned_anew(definition, now),
         )
         RunRequest.objects.filter(definition=definition, handled_at=None).update(handled_at=now)
+        _cancel_what_waits(definition, now)
         record("job_deleted", name, by)
         tell(ring, "leader")
+
+
+def _cancel_what_waits(definition: JobDefinition, now: datetime) -> None:
+    """With the job goes what its runs wait for: its upstreams, the end of its quarantine."""
+    waiting = JobRun.objects.filter(
+        definition=definition,
+        finished_at=None,
+        state__in=[RunState.PENDING, RunState.ASSIGNED],
+        cancel_requested_at=None,
+    )
+    ids = list(waiting.order_by("pk").select_for_update(no_key=True).values_list("pk", flat=True))
+    JobRun.objects.filter(pk__in=ids).update(cancel_requested_at=now)
 
 
 def _refuse_unknown(fields: dict[str, Any]) -> None:

@@ -67,7 +67,10 @@ class Assigner:
         DatabaseUnavailable."""
         began, now = self._clock.boottime(), self._clock.now()
         rows = self._waiting(now, began, workers)
-        rows += self.parked.rows(began, self._config().waiting_limit)
+        looked_at = len(rows)
+        # Beside all that waits only: a newer run may make a parked one pointless.
+        if began >= self._look_at_all_at:
+            rows += self.parked.rows(began, self._config().waiting_limit)
         if not rows:
             return min(IDLE_SECONDS, self.parked.due_in(began))
         active = self._store.active()
@@ -79,20 +82,22 @@ class Assigner:
         self._dispatch(orders, workers)
         self._tell(term, orders)
         self._write(term, rows, answer)
+        if answer.counted:
+            self._guard.counted(term)
         ended = self._clock.boottime()
         self._took_seconds = ended - began
-        if began >= self._look_at_all_at and len(rows) > MANY:
+        if began >= self._look_at_all_at and looked_at > MANY:
             pause = min(LOOK_PAUSES * self._took_seconds, LONGEST_PAUSE_SECONDS)
             self._look_at_all_at = ended + pause
         placed = {run_id for run_id, _ in answer.assigned}
         later = [row.due_at for row in rows if row.due_at > now and row.run_id not in placed]
         later += answer.turns.values()
         due_in = (min(later) - now).total_seconds() if later else IDLE_SECONDS
-        due_in = min(due_in, self.parked.due_in(began))
         if answer.skipped:
             # Others may depend on what was skipped.
             return 0.0
-        return min(due_in, max(0.0, self._look_at_all_at - self._clock.boottime()) or IDLE_SECONDS)
+        look_in = self._look_at_all_at - self._clock.boottime()
+        return min(due_in, look_in if look_in > 0 else self.parked.due_in(began))
 
     def _begun(
         self, rows: Sequence[WaitingRow], active: Sequence[ActiveRow], now: datetime, *, spare: bool
@@ -207,9 +212,7 @@ class Assigner:
         triples = [(run, worker, term.next_assign_seq()) for run, worker in answer.assigned]
         if not answer.counted:
             return self._store.assign(term.fence, triples)
-        orders = self._store.assign(term.fence, triples, counted=answer.counted)
-        self._guard.counted(term)
-        return orders
+        return self._store.assign(term.fence, triples, counted=answer.counted)
 
     def _tell(self, term: Term, orders: Sequence[tuple[str, StartOrder]]) -> None:
         for worker_id, order in orders:

@@ -13,7 +13,8 @@ from scheduler.runtime.member import Term
 
 log = structlog.get_logger(__name__)
 
-BACKFILLS_AT_ONCE = 100
+BACKFILLS_READ, FED_AT_ONCE = 10_000, 20
+"""Those that can move are found among so many, the oldest; so many of them are fed in one tick."""
 
 
 class Backfiller:
@@ -24,12 +25,18 @@ class Backfiller:
 
     def tick(self, term: Term) -> int:
         """Returns how many slots were handed on. Raises StaleEpoch, DatabaseUnavailable."""
-        return sum(self._feed(term, row) for row in self._store.open_backfills(BACKFILLS_AT_ONCE))
+        rows = self._store.open_backfills(BACKFILLS_READ)
+        moving = [row for row in rows if row.deleted or _room(row)]
+        return sum(self._feed(term, row) for row in moving[:FED_AT_ONCE])
 
     def _feed(self, term: Term, row: BackfillRow) -> int:
-        room = 0 if row.deleted else places(row.pace, row.concurrency_policy, row.under_way)
+        room = 0 if row.deleted else _room(row)
         fed = self._store.feed_backfill(term.fence, row.backfill_id, room) if room else 0
         if row.deleted or (room and fed < room):
             self._store.close_backfills(term.fence, [row.backfill_id])
             log.info("backfill_handed_on", backfill=str(row.backfill_id), epoch=term.epoch)
         return fed
+
+
+def _room(row: BackfillRow) -> int:
+    return places(row.pace, row.concurrency_policy, row.under_way)

@@ -15,7 +15,7 @@ class Calendars:
 
     def __init__(self, store: LeaderStore) -> None:
         self._store = store
-        self._known: dict[str, tuple[int, BusinessCalendar]] = {}
+        self._known: dict[str, tuple[tuple[int, int], BusinessCalendar]] = {}
 
     def establish(self) -> None:
         self._known.clear()
@@ -39,11 +39,13 @@ class Calendars:
     def _calendar(self, row: DefinitionRow) -> BusinessCalendar:
         if row.calendar_revision is None:
             raise InvalidSchedule("calendar", row.calendar, "the name of a calendar that exists")
-        revision, calendar = self._known.get(row.calendar, (None, PLAIN))
-        if revision != row.calendar_revision:
+        # The id too: one that was deleted and made again counts its revisions anew.
+        wanted = (row.calendar_id, row.calendar_revision)
+        known, calendar = self._known.get(row.calendar, (None, PLAIN))
+        if known != wanted:
             found = self._store.calendar(row.calendar)
-            if found is None or found.revision != row.calendar_revision:
+            if found is None or (found.calendar_id, found.revision) != wanted:
                 raise EditedMeanwhile(row.calendar)
             calendar = parse_calendar(**found.parts)
-            self._known[row.calendar] = (found.revision, calendar)
+            self._known[row.calendar] = (wanted, calendar)
         return calendar

@@ -89,9 +89,7 @@ class Engine:
         agenda, workers, attempts = self.store.agenda(), self._workers, Attempts()
         planned = attempts.make(lambda: self.planner.tick(term, agenda), SURVEY_SECONDS)
         if agenda.upstream_ends:
-            linked = attempts.make(lambda: self.linker.tick(term), SURVEY_SECONDS)
-            planned = min(planned, linked)
-            self.assigner.parked.told()
+            planned = min(planned, attempts.make(lambda: self._link(term), SURVEY_SECONDS))
         if agenda.cancels:
             attempts.make(lambda: self.assigner.cancel(term), None)
         assigned = attempts.make(
@@ -101,6 +99,11 @@ class Engine:
         reaped = attempts.make(lambda: self.reaper.tick(term, now, workers, sweep=True), later)
         attempts.settle()
         return min(self._survey_at, now + planned, now + assigned, reaped)
+
+    def _link(self, term: Term) -> float:
+        linked = self.linker.tick(term)
+        self.assigner.parked.told()
+        return linked
 
     def _holds(self, term: Term, view: ClusterView, now: float) -> bool:
         """Whether the RDB failed over and has not been told everything again."""

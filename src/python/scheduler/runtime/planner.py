@@ -116,7 +116,8 @@ class Planner:
             attempt=1,
             state=RunState.PENDING,
             scheduled_for=request.scheduled_for,
-            due_at=request.scheduled_for,
+            # A slot of a backfill is long past: what it may wait for counts from now.
+            due_at=max(self._clock.now(), request.scheduled_for),
         )
 
     # ------------------------------------------------------------------------------- due slots

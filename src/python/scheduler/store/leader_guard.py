@@ -8,7 +8,7 @@ from scheduler.domain.alerts import SEVERITY, AlertCode
 from scheduler.domain.guard import RETRY_WINDOW_SECONDS, START_WINDOW_SECONDS, Start
 from scheduler.domain.values import Fence, Reason
 from scheduler.store.dialects import uuid_of
-from scheduler.store.fencing import FENCE, MAX_ROWS, chunks, fenced
+from scheduler.store.fencing import FENCE, MAX_ROWS, chunks, fenced, until_short
 from scheduler.store.leader_runs import SKIP
 from scheduler.store.outbox import Transition, with_outbox
 from scheduler.store.quarantine import COUNTING
@@ -98,7 +98,7 @@ class GuardWrites(Closing):
         ]
 
     def forget_starts(self, fence: Fence) -> int:
-        return len(fenced(self._session, fence, FORGET_STARTS, limit=MAX_ROWS))
+        return len(until_short(lambda: fenced(self._session, fence, FORGET_STARTS, limit=MAX_ROWS)))
 
     def give_up(self, fence: Fence, runs: Sequence[tuple[UUID, Reason, str]]) -> list[UUID]:
         return [

@@ -32,7 +32,7 @@ DUE_DEFINITIONS = Statement("""
     SELECT d.id, d.name, d.revision, d.schedule::text, d.timezone, d.planned_until, d.next_fire_at,
            d.enabled AND d.deleted_at IS NULL AND d.schedule IS NOT NULL, d.misfire_policy,
            d.skip_late_after_seconds, d.starts_at, d.ends_at, d.edited_at,
-           d.superseded::text, d.calendar, d.calendar_rule, c.revision
+           d.superseded::text, d.calendar, d.calendar_rule, c.revision, c.id
     FROM scheduler_job_definition AS d LEFT JOIN scheduler_calendar AS c ON c.name = d.calendar
     WHERE d.next_fire_at IS NOT NULL AND d.next_fire_at <= %(until)s
     ORDER BY d.next_fire_at, d.id LIMIT %(limit)s
@@ -50,7 +50,7 @@ SLOTS_PLANNED = Statement(
 )
 CALENDAR = Statement("""
     SELECT c.revision, c.name, c.weekly_days_off::text, c.holidays::text, c.days::text,
-           c.holidays_from, c.holidays_until
+           c.holidays_from, c.holidays_until, c.id
     FROM scheduler_calendar AS c WHERE c.name = %(name)s
 """)
 TO_CANCEL = """
@@ -240,6 +240,7 @@ def _definition(row: Row) -> DefinitionRow:
         calendar=row[14],
         calendar_rule=row[15],
         calendar_revision=row[16],
+        calendar_id=row[17] or 0,
     )
 
 
@@ -252,7 +253,7 @@ def _calendar(row: Row) -> CalendarRow:
         "holidays_from": row[5],
         "holidays_until": row[6],
     }
-    return CalendarRow(row[0], parts)
+    return CalendarRow(row[0], parts, row[7])
 
 
 def waiting_row(row: Row) -> WaitingRow:
