@@ -19,9 +19,11 @@ from scheduler.bootstrap.run_log_reader import LogNotFound
 from scheduler.domain.errors import (
     DatabaseUnavailable,
     JobNotFound,
+    ManagedByCode,
     RedisUnavailable,
     RunNotFound,
     SchedulerError,
+    UpstreamInUse,
     WorkerNotFound,
 )
 from scheduler.domain.events import EventNotFound
@@ -44,6 +46,8 @@ STATUSES: dict[type[SchedulerError], HTTPStatus] = {
     EventNotFound: HTTPStatus.NOT_FOUND,
     LogNotFound: HTTPStatus.NOT_FOUND,
     JobExists: HTTPStatus.CONFLICT,
+    ManagedByCode: HTTPStatus.CONFLICT,
+    UpstreamInUse: HTTPStatus.CONFLICT,
     EditConflict: HTTPStatus.PRECONDITION_FAILED,
     DatabaseUnavailable: HTTPStatus.SERVICE_UNAVAILABLE,
     RedisUnavailable: HTTPStatus.SERVICE_UNAVAILABLE,

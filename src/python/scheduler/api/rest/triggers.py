@@ -11,7 +11,7 @@ from scheduler.api.rest.answering import operation
 from scheduler.api.rest.preconditions import IfMatch, etag_of, expected_revisions
 from scheduler.api.rest.reading import Body
 from scheduler.api.rest.refusals import PreconditionRequired
-from scheduler.domain.errors import JobNotFound
+from scheduler.domain.errors import JobNotFound, ManagedByCode
 from scheduler.domain.tokens import TokenScope
 from scheduler.domain.triggers import InvalidTrigger
 from scheduler.models import JobDefinition
@@ -52,6 +52,7 @@ def get_triggers(request: HttpRequest, response: HttpResponse, job: str) -> Any:
         JobNotFound,
         EditConflict,
         PreconditionRequired,
+        ManagedByCode,
         InvalidTrigger,
         body=True,
         headers=("ETag",),
