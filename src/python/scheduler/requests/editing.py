@@ -60,6 +60,8 @@ def create_definition(
                 raise JobExists(name)
             return save_definition(name, by=by, ring=ring, **fields)
     except IntegrityError as error:
+        if not JobDefinition.objects.filter(name=name, deleted_at=None).exists():
+            raise
         # Another made it between the look and the insert.
         raise JobExists(name) from error
 
