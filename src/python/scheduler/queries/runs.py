@@ -123,7 +123,7 @@ def due_next(limit: int = 10) -> list[DueView]:
 
 
 def id_at(instant: datetime) -> UUID:
-    """The smallest UUIDv7 of an instant: ids made since then are not smaller. Before 1970: of all."""
+    """The smallest UUIDv7 of an instant: ids made since then are not smaller."""
     return UUID(int=max(0, int(instant.timestamp() * 1000)) << 80)
 
 
