@@ -192,7 +192,7 @@ def delete_job(request: HttpRequest, job: str, if_match: IfMatch = None) -> Any:
     """Delete a job; its history is kept. Runs not yet started go, those under way end by
     themselves."""
     found = job_named(job)
-    with at_revision(found, expected_revisions(found, if_match)):
+    with at_revision(found, expected_revisions(found, if_match), by=by(request)):
         delete_definition(found.name, by=by(request))
     return Status(HTTPStatus.NO_CONTENT.value, None)
 
@@ -266,7 +266,8 @@ def _edited(
     if_match: str | None,
 ) -> Any:
     found = job_named(job)
-    with at_revision(found, expected_revisions(found, if_match)):
+    revisions, calendar = expected_revisions(found, if_match), values.get("calendar")
+    with at_revision(found, revisions, by=by(request), calendar=calendar):
         return _tagged(response, save_definition(found.name, by=by(request), **values))
 
 

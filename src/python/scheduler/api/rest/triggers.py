@@ -67,7 +67,7 @@ def replace_triggers(
 ) -> Any:
     """Replace all triggers of a job; they count for events that come in from then on."""
     found = job_named(job)
-    with at_revision(found, expected_revisions(found, if_match)):
+    with at_revision(found, expected_revisions(found, if_match), by=by(request)):
         set_triggers(found.name, wish.triggers, by=by(request))
     return _tagged(response, job_named(job))
 
