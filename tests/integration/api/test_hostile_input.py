@@ -150,6 +150,7 @@ def test_sentences_are_english_whatever_the_browser_speaks(secret):
         "/api/v1/jobs/report", b'{"max_attempts": -1}', "application/json", headers=headers
     )
     assert response.json()["detail"].isascii()
+    assert response["Content-Language"] == "en"
 
 
 def test_answers_are_kept_by_nobody(secret):
