@@ -20,6 +20,7 @@ def database(django_sqlite):
 @pytest.fixture
 def api(database) -> Api:
     save_definition("nightly", by="t", command_name="noop", provenance="file:jobs.yaml")
+    save_definition("report", by="t", command_name="noop")
     AdminActionLog.objects.all().delete()
     return token_api()
 
@@ -31,12 +32,13 @@ def api(database) -> Api:
         ("PATCH", "jobs/nightly", {"priority": 3}),
         ("DELETE", "jobs/nightly", None),
         ("PUT", "jobs/nightly/triggers", {"triggers": [{"event_type": "order.created"}]}),
+        ("PUT", "jobs/nightly/dependencies", {"depends_on": ["report"]}),
     ],
 )
 def test_a_job_that_a_file_owns_is_a_conflict_and_stays(api: Api, method, path, body):
     response = api.call(method, path, body, ANY)
     assert (response.status_code, code_of(response)) == (409, "MANAGED_BY_CODE")
-    assert JobDefinition.objects.get(deleted_at=None).revision == 1
+    assert JobDefinition.objects.get(name="nightly", deleted_at=None).revision == 1
     assert not AdminActionLog.objects.exclude(action="token_created").exists()
 
 
@@ -51,7 +53,6 @@ def test_a_job_that_a_file_owns_may_be_disabled_and_enabled(api: Api):
 
 def test_a_job_that_others_depend_on_is_not_deleted(api: Api):
     save_definition("load", by="t", command_name="noop")
-    save_definition("report", by="t", command_name="noop")
     set_dependencies("report", ["load"], by="t")
     response = api.call("DELETE", "jobs/load", headers=ANY)
     assert (response.status_code, code_of(response)) == (409, "UPSTREAM_IN_USE")

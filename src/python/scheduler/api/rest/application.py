@@ -27,6 +27,7 @@ from scheduler.api.problems import (
 from scheduler.api.rest import (
     backfills,
     cluster,
+    dependencies,
     events,
     jobs,
     run_actions,
@@ -41,7 +42,7 @@ from scheduler.api.rest.refusals import AddressNotFound, InvalidFields, Malforme
 from scheduler.domain.tokens import TokenScope
 
 NAMESPACE, LANGUAGE = "api-1", "en"
-ROUTERS = (jobs, triggers, run_actions, runs, backfills, events, cluster, settings)
+ROUTERS = (jobs, dependencies, triggers, run_actions, runs, backfills, events, cluster, settings)
 
 DOCS_POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; "
