@@ -1,14 +1,18 @@
 """What a job depends on, over the REST API."""
 
+from datetime import UTC, datetime
+
 import pytest
 
-from scheduler.models import AdminActionLog
-from scheduler.requests import save_definition
+from scheduler.domain.lineage import root_of
+from scheduler.models import AdminActionLog, JobRun, RunRequest
+from scheduler.requests import find_job, save_definition
 from tests.integration.api.callers import Api, code_of, token_api
 
 pytestmark = pytest.mark.usefixtures("database")
 
 ANY = {"If-Match": "*"}
+NOON = datetime(2026, 11, 25, 12, tzinfo=UTC)
 
 
 @pytest.fixture
@@ -78,3 +82,14 @@ def test_a_circle_is_refused(api: Api):
 def test_a_job_that_is_not_there(api: Api):
     assert code_of(api.get("jobs/none/dependencies")) == "JOB_NOT_FOUND"
     assert code_of(put(api, "none", [])) == "JOB_NOT_FOUND"
+
+
+def test_one_of_many_that_are_repeated_counts_for_its_slot_as_one_alone_does(api: Api):
+    """Those who wait for the slot go on when its repetition succeeds."""
+    root = "t:2026-11-25T12:00:00Z"
+    of_slot = {"slot_key": root, "scheduled_for": NOON, "due_at": NOON, "finished_at": NOON}
+    run = JobRun.objects.create(definition=find_job("load"), state="FAILED", **of_slot).pk
+    api.post(f"runs/{run}/rerun")
+    api.post("runs/rerun", {"run_ids": [str(run)]})
+    keys = list(RunRequest.objects.values_list("slot_key", flat=True))
+    assert [root_of(key) for key in keys] == [root, root]

@@ -8,7 +8,6 @@ from uuid import UUID, uuid4
 import pytest
 
 from scheduler.domain.errors import PeerUnreachable
-from scheduler.domain.lineage import root_of
 from scheduler.domain.values import RunState
 from scheduler.models import AdminActionLog, JobRun, JobRunDetail, RunRequest, WorkerLease
 from scheduler.ports import LogChunk
@@ -356,15 +355,6 @@ def test_many_are_repeated_at_once(api: Api):
     assert [one["outcome"] for one in results] == ["requested", "requested", "job_deleted"]
     assert RunRequest.objects.count() == 2
     assert api.get(f"run-requests/{results[0]['request_id']}").json()["rerun_of"] == str(first)
-
-
-def test_one_of_many_that_are_repeated_counts_for_its_slot_as_one_alone_does(api: Api):
-    """Those who wait for the slot (dependencies) go on when its repetition succeeds."""
-    run = run_of()
-    api.post(f"runs/{run}/rerun")
-    api.post("runs/rerun", {"run_ids": [str(run)]})
-    roots = {root_of(key) for key in RunRequest.objects.values_list("slot_key", flat=True)}
-    assert roots == {JobRun.objects.get(pk=run).slot_key}
 
 
 def test_what_a_filter_finds_is_canceled_up_to_the_limit(api: Api):
