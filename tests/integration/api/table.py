@@ -44,6 +44,8 @@ TABLE = [
     Row("POST", "/api/v1/jobs/{job}/disable", Scope.JOBS_WRITE),
     Row("POST", "/api/v1/jobs/{job}/release", Scope.JOBS_WRITE),
     Row("GET", "/api/v1/jobs/{job}/fire-times", Scope.READ),
+    Row("GET", "/api/v1/jobs/{job}/dependencies", Scope.READ),
+    Row("PUT", "/api/v1/jobs/{job}/dependencies", Scope.JOBS_WRITE),
     Row("GET", "/api/v1/jobs/{job}/triggers", Scope.READ),
     Row("PUT", "/api/v1/jobs/{job}/triggers", Scope.JOBS_WRITE),
     Row("POST", "/api/v1/fire-times", Scope.READ),

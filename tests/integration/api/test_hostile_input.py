@@ -7,7 +7,7 @@ from django.test import Client
 
 from scheduler.api.rest.application import DOCS_POLICY
 from scheduler.requests import save_definition
-from tests.integration.api.callers import Api, code_of, token_api
+from tests.integration.api.callers import Api, code_of, token_api, user_api
 
 pytestmark = [pytest.mark.postgres, pytest.mark.usefixtures("database")]
 
@@ -42,6 +42,11 @@ def send(secret: str, body: bytes, kind: str = "application/json", path: str = "
         b'{"name": "a\\ud800b"}',
         b'{"schedule": {"kind\\u0000": 1}}',
         b'{"default_args_json": ["\\u0000"]}',
+        b'{"name": "x", "command_name": "noop", "default_args_json": [1e400]}',
+        b'{"name": "x", "command_name": "noop", "default_args_json": '
+        + b"[" * 3_000
+        + b"]" * 3_000
+        + b"}",
     ],
 )
 def test_a_body_that_is_no_json_or_no_text(secret, body):
@@ -68,6 +73,40 @@ def test_a_body_of_another_type(secret):
 def test_a_body_that_is_too_large(secret):
     response = send(secret, b'{"name": "' + b"x" * 3_000_000 + b'"}')
     assert (response.status_code, code_of(response)) == (413, "REQUEST_TOO_LARGE")
+
+
+@pytest.mark.parametrize(
+    "path", ["runs?scheduled_from=1970-01-01T00:00:00Z", "events?received_from=1970-01-01T00:00Z"]
+)
+def test_the_first_instant_that_is_taken_finds_all(secret, path):
+    response = Client().get(f"/api/v1/{path}", headers={"X-Scheduler-Token": secret})
+    assert response.status_code == 200, response.content
+
+
+def test_an_address_with_too_many_parameters(secret):
+    query = "&".join(f"a{number}=1" for number in range(1_100))
+    response = Client().get(f"/api/v1/jobs?{query}", headers={"X-Scheduler-Token": secret})
+    assert (response.status_code, code_of(response)) == (400, "MALFORMED_REQUEST")
+
+
+MANY_FIELDS = b"&".join(b"a%d=1" % number for number in range(1_100))
+
+
+@pytest.mark.parametrize("address", ["/api/v1/jobs/report/run", "/api/events/ingest/"])
+@pytest.mark.parametrize(
+    ("kind", "body", "status", "code"),
+    [
+        ("multipart/form-data", b"x", 400, "MALFORMED_REQUEST"),
+        ("application/x-www-form-urlencoded", MANY_FIELDS, 400, "MALFORMED_REQUEST"),
+        ("application/x-www-form-urlencoded", b"a=" + b"1" * 3_000_000, 413, "REQUEST_TOO_LARGE"),
+    ],
+)
+def test_a_form_of_a_session_in_which_django_looks_for_the_csrf_token(
+    secret, address, kind, body, status, code
+):
+    api = user_api(superuser=True)
+    response = api._client.generic("POST", address, body, content_type=kind, headers=api._headers)
+    assert (response.status_code, code_of(response)) == (status, code)
 
 
 @pytest.mark.parametrize("path", ["jobs/a%00b", "runs?worker=a%00b", "runs?a%00b=1", "workers/%00"])
@@ -111,6 +150,7 @@ def test_sentences_are_english_whatever_the_browser_speaks(secret):
         "/api/v1/jobs/report", b'{"max_attempts": -1}', "application/json", headers=headers
     )
     assert response.json()["detail"].isascii()
+    assert response["Content-Language"] == "en"
 
 
 def test_answers_are_kept_by_nobody(secret):

@@ -249,6 +249,14 @@ def worker(monkeypatch: pytest.MonkeyPatch, data: bytes | None) -> None:
     monkeypatch.setattr("scheduler.bootstrap.run_log_reader._link", lambda line: Line(data))
 
 
+def test_a_log_that_this_process_may_not_read_says_so(api: Api, log_dir: Path):
+    run = run_of()
+    (log_dir / f"{run}.log").mkdir()
+    response = api.get(f"runs/{run}/log")
+    assert (response.status_code, code_of(response)) == (404, "LOG_NOT_FOUND")
+    assert "cannot be read: Is a directory" in response.json()["detail"]
+
+
 def test_a_live_worker_gives_the_log_of_what_it_runs(api: Api, log_dir: Path, monkeypatch):
     run = run_of(state="RUNNING")
     worker(monkeypatch, b"from the worker\n")

@@ -11,17 +11,25 @@ from functools import wraps
 from http import HTTPStatus
 from typing import Any
 
-from django.core.exceptions import ValidationError
+from django.core.exceptions import (
+    BadRequest,
+    RequestDataTooBig,
+    SuspiciousOperation,
+    ValidationError,
+)
 from django.db import Error as DatabaseError
 from django.http import HttpRequest, HttpResponse, HttpResponseBase, JsonResponse
+from django.http.multipartparser import MultiPartParserError
 
 from scheduler.bootstrap.run_log_reader import LogNotFound
 from scheduler.domain.errors import (
     DatabaseUnavailable,
     JobNotFound,
+    ManagedByCode,
     RedisUnavailable,
     RunNotFound,
     SchedulerError,
+    UpstreamInUse,
     WorkerNotFound,
 )
 from scheduler.domain.events import EventNotFound
@@ -34,6 +42,8 @@ logger = logging.getLogger(__name__)
 CONTENT_TYPE = "application/problem+json"
 INVALID = "INVALID_FIELDS"
 INTERNAL = "INTERNAL_ERROR"
+MALFORMED, TOO_LARGE = "MALFORMED_REQUEST", "REQUEST_TOO_LARGE"
+REFUSED_BY_DJANGO = (BadRequest, MultiPartParserError, SuspiciousOperation)
 
 STATUSES: dict[type[SchedulerError], HTTPStatus] = {
     JobNotFound: HTTPStatus.NOT_FOUND,
@@ -44,6 +54,8 @@ STATUSES: dict[type[SchedulerError], HTTPStatus] = {
     EventNotFound: HTTPStatus.NOT_FOUND,
     LogNotFound: HTTPStatus.NOT_FOUND,
     JobExists: HTTPStatus.CONFLICT,
+    ManagedByCode: HTTPStatus.CONFLICT,
+    UpstreamInUse: HTTPStatus.CONFLICT,
     EditConflict: HTTPStatus.PRECONDITION_FAILED,
     DatabaseUnavailable: HTTPStatus.SERVICE_UNAVAILABLE,
     RedisUnavailable: HTTPStatus.SERVICE_UNAVAILABLE,
@@ -90,6 +102,8 @@ def problem_of(error: Exception) -> JsonResponse:
         return problem(status_of(error), error.code, str(error), _later(error), **more)
     if isinstance(error, ValidationError):
         return _invalid(error)
+    if isinstance(error, REFUSED_BY_DJANGO):
+        return _unreadable(error)
     if isinstance(error, DatabaseError):
         logger.error("api_database_failed", exc_info=error)
         sentence = "The database does not answer; nothing was changed. Try again later."
@@ -128,6 +142,15 @@ def method_not_allowed(request: HttpRequest, allowed: str) -> HttpResponse:
     sentence = f"{request.method} is not possible here; allowed: {allowed}."
     status = HTTPStatus.METHOD_NOT_ALLOWED
     return problem(status, "METHOD_NOT_ALLOWED", sentence, {"Allow": allowed})
+
+
+def _unreadable(error: Exception) -> JsonResponse:
+    """What Django cannot read: a form that is none, too many parameters, too large a form."""
+    if isinstance(error, RequestDataTooBig):
+        sentence = "The body is larger than may be read into memory."
+        return problem(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, TOO_LARGE, sentence)
+    sentence = "The request cannot be read: a form that is none, or too many parameters."
+    return problem(HTTPStatus.BAD_REQUEST, MALFORMED, sentence)
 
 
 def _invalid(error: ValidationError) -> JsonResponse:

@@ -82,7 +82,9 @@ def read_run_log(run_id: UUID, offset: int, limit: int, settings: CoreSettings) 
     if run.started_at is None:
         raise LogNotFound(run_id, "it never started" if run.finished_at else "it has not started")
     chunk, why = _from_worker(run, offset, limit, settings)
-    chunk = chunk or _from_disk(run_id, offset, limit, settings)
+    if chunk is None:
+        chunk, here = _from_disk(run_id, offset, limit, settings)
+        why = f"{why}, {here}" if here else why
     if chunk is None:
         kept = JobRunDetail.objects.filter(pk=run_id).values_list("log_ref", flat=True).first()
         raise LogNotFound(run_id, why, kept or "")
@@ -104,8 +106,14 @@ def _from_worker(
         return None, f"worker {run.worker_id} did not give it"
 
 
-def _from_disk(run_id: UUID, offset: int, limit: int, settings: CoreSettings) -> LogChunk | None:
+def _from_disk(
+    run_id: UUID, offset: int, limit: int, settings: CoreSettings
+) -> tuple[LogChunk | None, str]:
     try:
-        return RunLogs(Path(settings.log_dir)).read(run_id, offset, limit)
+        return RunLogs(Path(settings.log_dir)).read(run_id, offset, limit), ""
     except RunNotFound:
-        return None
+        return None, ""
+    except OSError as error:
+        # Such as a web process that runs as another user than the workers.
+        log.warning("run_log_not_read", run_id=str(run_id), reason=str(error))
+        return None, f"and what is here cannot be read: {error.strerror}"

@@ -20,6 +20,11 @@ def who(options: Mapping[str, Any]) -> str:
     return given or _user()
 
 
+def me() -> str:
+    """Who runs the command, as records keep it."""
+    return f"cli:{_user()}"
+
+
 def _user() -> str:
     try:
         return getpass.getuser()

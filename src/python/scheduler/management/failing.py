@@ -22,6 +22,10 @@ def plainly() -> Iterator[None]:
         raise CommandError(str(error), returncode=BAD_INPUT) from error
     except ValidationError as error:
         raise CommandError("; ".join(error.messages), returncode=BAD_INPUT) from error
+    except UnicodeEncodeError as error:
+        # Python keeps bytes of the command line that are no UTF-8 as halves of surrogate pairs.
+        sentence = "An argument is not text in UTF-8; write it so."
+        raise CommandError(sentence, returncode=BAD_INPUT) from error
     except DatabaseError as error:
         raise CommandError(_database_sentence(error), returncode=BAD_INPUT) from error
 

@@ -124,7 +124,7 @@ def due_next(limit: int = 10) -> list[DueView]:
 
 def id_at(instant: datetime) -> UUID:
     """The smallest UUIDv7 of an instant: ids made since then are not smaller."""
-    return UUID(int=(int(instant.timestamp() * 1000) << 80))
+    return UUID(int=max(0, int(instant.timestamp() * 1000)) << 80)
 
 
 def run_views(rows: QuerySet[JobRun]) -> Iterator[RunView]:

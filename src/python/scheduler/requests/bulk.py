@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from enum import StrEnum
 from uuid import UUID
 
+from scheduler.domain.lineage import again_key
 from scheduler.models import JobRun, JobRunDetail, RunRequest
 from scheduler.models.choices import RequestKind
 from scheduler.models.runs import new_id
@@ -86,7 +87,7 @@ def _requests(
             id=request,
             kind=RequestKind.RERUN,
             definition_id=row.definition_id,
-            slot_key=f"m:{request}",
+            slot_key=again_key(row.slot_key, request),
             scheduled_for=now,
             args=kept.args if kept else None,
             event_id=kept.event_id if kept else None,

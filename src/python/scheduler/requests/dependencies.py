@@ -3,12 +3,15 @@
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+from django.db.models import F
+
 from scheduler.domain.dependency_graph import DependencySpec, find_cycle, parse_dependency
 from scheduler.domain.errors import DependencyCycle, InvalidDependency
-from scheduler.models import Dependency
+from scheduler.models import Dependency, JobDefinition
 from scheduler.requests.jobs import find_job, refuse_managed
 from scheduler.requests.links import lock_dependencies
 from scheduler.requests.recording import Ring, record, tell, writing
+from scheduler.store.clock import rdb_now
 
 
 def set_dependencies(
@@ -40,6 +43,9 @@ def set_dependencies(
             refuse_managed(definition)
         _refuse_cycle(name, specs)
         _write(definition.pk, known, wanted)
+        JobDefinition.objects.filter(pk=definition.pk).update(
+            revision=F("revision") + 1, updated_at=rdb_now()
+        )
         record("dependencies_set", name, by, upstreams=[spec.as_json() for spec in specs])
         tell(ring, "leader")
     return specs

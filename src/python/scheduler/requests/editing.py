@@ -8,7 +8,9 @@ from django.db import IntegrityError
 
 from scheduler.domain.errors import JobNotFound, SchedulerError
 from scheduler.models import JobDefinition
+from scheduler.requests.calendars import ensure_calendar
 from scheduler.requests.jobs import EDITABLE_FIELDS, save_definition
+from scheduler.requests.links import lock_dependencies
 from scheduler.requests.recording import Ring, writing
 
 
@@ -36,11 +38,23 @@ class EditConflict(SchedulerError):
 
 
 @contextmanager
-def at_revision(definition: JobDefinition, expected: Collection[int] | None) -> Iterator[None]:
+def at_revision(
+    definition: JobDefinition,
+    expected: Collection[int] | None,
+    *,
+    by: str,
+    calendar: str | None = None,
+) -> Iterator[None]:
     """A transaction in which the job keeps the revision it is expected to have (None: any).
 
-    Raises EditConflict, and JobNotFound when it was deleted meanwhile."""
+    ``calendar`` is the one that the edit names, if any. Raises EditConflict, and JobNotFound when
+    it was deleted meanwhile."""
     with writing():
+        # Before the job's row, as all do who take these: two that took them in another order
+        # would wait for each other.
+        lock_dependencies()
+        if calendar:
+            ensure_calendar(calendar, by=by)
         rows = JobDefinition.objects.filter(pk=definition.pk, deleted_at=None)
         locked = rows.select_for_update(no_key=True).first()
         if locked is None:
@@ -60,6 +74,8 @@ def create_definition(
                 raise JobExists(name)
             return save_definition(name, by=by, ring=ring, **fields)
     except IntegrityError as error:
+        if not JobDefinition.objects.filter(name=name, deleted_at=None).exists():
+            raise
         # Another made it between the look and the insert.
         raise JobExists(name) from error
 

@@ -27,6 +27,7 @@ from scheduler.api.problems import (
 from scheduler.api.rest import (
     backfills,
     cluster,
+    dependencies,
     events,
     jobs,
     run_actions,
@@ -40,8 +41,8 @@ from scheduler.api.rest.reading import StrictJson, check_readable
 from scheduler.api.rest.refusals import AddressNotFound, InvalidFields, MalformedRequest
 from scheduler.domain.tokens import TokenScope
 
-NAMESPACE = "api-1"
-ROUTERS = (jobs, triggers, run_actions, runs, backfills, events, cluster, settings)
+NAMESPACE, LANGUAGE = "api-1", "en"
+ROUTERS = (jobs, dependencies, triggers, run_actions, runs, backfills, events, cluster, settings)
 
 DOCS_POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; "
@@ -142,12 +143,13 @@ def _guarded(view: Callable[..., HttpResponseBase]) -> Callable[..., HttpRespons
     @wraps(view)
     @answering_problems
     def guarded(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
-        with translation.override("en"), _head_as_get(request):
+        with translation.override(LANGUAGE), _head_as_get(request):
             check_readable(request)
             answer = view(request, *args, **kwargs)
         if answer.status_code == HTTPStatus.METHOD_NOT_ALLOWED:
             return method_not_allowed(request, answer["Allow"])
         answer.headers.setdefault("Cache-Control", "no-store")
+        answer.headers["Content-Language"] = LANGUAGE
         return answer
 
     return guarded

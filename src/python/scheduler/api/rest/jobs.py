@@ -25,7 +25,7 @@ from scheduler.api.rest.reading import (
     only_known,
 )
 from scheduler.api.rest.refusals import PreconditionRequired
-from scheduler.domain.errors import InvalidSchedule, JobNotFound
+from scheduler.domain.errors import InvalidSchedule, JobNotFound, ManagedByCode, UpstreamInUse
 from scheduler.domain.tokens import TokenScope
 from scheduler.models import JobDefinition
 from scheduler.queries.fire_times import fire_times, unsaved
@@ -46,7 +46,7 @@ from scheduler.requests.quarantine import release_quarantine
 
 router = Router(tags=["jobs"])
 
-EDIT_PROBLEMS = (JobNotFound, EditConflict, PreconditionRequired)
+EDIT_PROBLEMS = (JobNotFound, EditConflict, PreconditionRequired, ManagedByCode)
 
 
 class JobOut(JobValues):
@@ -180,13 +180,19 @@ def change_job(
 
 @router.delete(
     "/jobs/{job}",
-    **operation(TokenScope.JOBS_WRITE, None, *EDIT_PROBLEMS, status=HTTPStatus.NO_CONTENT),
+    **operation(
+        TokenScope.JOBS_WRITE,
+        None,
+        *EDIT_PROBLEMS,
+        UpstreamInUse,
+        status=HTTPStatus.NO_CONTENT,
+    ),
 )
 def delete_job(request: HttpRequest, job: str, if_match: IfMatch = None) -> Any:
     """Delete a job; its history is kept. Runs not yet started go, those under way end by
     themselves."""
     found = job_named(job)
-    with at_revision(found, expected_revisions(found, if_match)):
+    with at_revision(found, expected_revisions(found, if_match), by=by(request)):
         delete_definition(found.name, by=by(request))
     return Status(HTTPStatus.NO_CONTENT.value, None)
 
@@ -260,7 +266,8 @@ def _edited(
     if_match: str | None,
 ) -> Any:
     found = job_named(job)
-    with at_revision(found, expected_revisions(found, if_match)):
+    revisions, calendar = expected_revisions(found, if_match), values.get("calendar")
+    with at_revision(found, revisions, by=by(request), calendar=calendar):
         return _tagged(response, save_definition(found.name, by=by(request), **values))
 
 

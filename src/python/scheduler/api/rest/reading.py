@@ -5,6 +5,7 @@ database takes as text (NUL, half of a surrogate pair) is refused here, once for
 """
 
 import json
+import math
 import re
 from collections.abc import Iterator
 from datetime import UTC, datetime
@@ -22,6 +23,9 @@ from scheduler.api.rest.refusals import MalformedRequest, NotJson, RequestTooLar
 FIRST, LAST = datetime(1970, 1, 1, tzinfo=UTC), datetime(3000, 1, 1, tzinfo=UTC)
 BAD_TEXT = re.compile("[\x00\ud800-\udfff]")
 NUMBER = re.compile(r"-?[0-9]{1,18}\Z")
+DEPTH_AT_MOST = 32
+"""Levels of nesting in a body. Databases have limits of their own, far above what people write."""
+
 CANONICAL_UUID = re.compile(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}\Z")
 
 
@@ -95,11 +99,10 @@ class StrictJson(Parser):
         if request.content_type not in ("application/json", "application/merge-patch+json", ""):
             raise NotJson("The body must be JSON: send Content-Type: application/json.")
         try:
-            found = json.loads(request.body, parse_constant=_no_constant)
+            found = json.loads(request.body, parse_constant=_no_constant, parse_float=_finite)
         except (ValueError, RecursionError):
             raise MalformedRequest("The body is no JSON.") from None
-        if any(BAD_TEXT.search(text) for text in _texts(found)):
-            raise MalformedRequest("A text in the body holds NUL or half of a surrogate pair.")
+        _check_json(found)
         return found
 
 
@@ -131,15 +134,31 @@ def _no_constant(name: str) -> Any:
     raise ValueError(name)
 
 
-def _texts(value: Any) -> Iterator[str]:
-    """Every text in a JSON value, keys included."""
-    left = [value]
+def _finite(text: str) -> float:
+    """A number that JSON can hold and a float cannot (``1e400``) would become infinite."""
+    number = float(text)
+    if not math.isfinite(number):
+        raise ValueError(text)
+    return number
+
+
+def _check_json(value: Any) -> None:
+    """Raises MalformedRequest for what no database takes."""
+    for part, depth in _parts(value):
+        if depth > DEPTH_AT_MOST:
+            raise MalformedRequest(f"The body is nested deeper than {DEPTH_AT_MOST} levels.")
+        if isinstance(part, str) and BAD_TEXT.search(part):
+            raise MalformedRequest("A text in the body holds NUL or half of a surrogate pair.")
+
+
+def _parts(value: Any) -> Iterator[tuple[Any, int]]:
+    """Every value in a JSON value, keys included, with its depth; without recursion."""
+    left = [(value, 0)]
     while left:
-        each = left.pop()
-        if isinstance(each, str):
-            yield each
-        elif isinstance(each, dict):
-            yield from each
-            left += each.values()
-        elif isinstance(each, list):
-            left += each
+        part, depth = left.pop()
+        yield part, depth
+        if isinstance(part, dict):
+            left += [(key, depth + 1) for key in part]
+            left += [(member, depth + 1) for member in part.values()]
+        elif isinstance(part, list):
+            left += [(member, depth + 1) for member in part]

@@ -11,7 +11,7 @@ from scheduler.api.rest.answering import operation
 from scheduler.api.rest.preconditions import IfMatch, etag_of, expected_revisions
 from scheduler.api.rest.reading import Body
 from scheduler.api.rest.refusals import PreconditionRequired
-from scheduler.domain.errors import JobNotFound
+from scheduler.domain.errors import JobNotFound, ManagedByCode
 from scheduler.domain.tokens import TokenScope
 from scheduler.domain.triggers import InvalidTrigger
 from scheduler.models import JobDefinition
@@ -52,6 +52,7 @@ def get_triggers(request: HttpRequest, response: HttpResponse, job: str) -> Any:
         JobNotFound,
         EditConflict,
         PreconditionRequired,
+        ManagedByCode,
         InvalidTrigger,
         body=True,
         headers=("ETag",),
@@ -66,7 +67,7 @@ def replace_triggers(
 ) -> Any:
     """Replace all triggers of a job; they count for events that come in from then on."""
     found = job_named(job)
-    with at_revision(found, expected_revisions(found, if_match)):
+    with at_revision(found, expected_revisions(found, if_match), by=by(request)):
         set_triggers(found.name, wish.triggers, by=by(request))
     return _tagged(response, job_named(job))
 

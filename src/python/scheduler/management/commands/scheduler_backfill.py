@@ -1,6 +1,5 @@
 """``manage.py scheduler_backfill``: run the slots of a past range of a job."""
 
-import getpass
 from argparse import ArgumentParser
 from datetime import UTC, date, datetime, time, timedelta
 from typing import Any
@@ -9,6 +8,7 @@ from zoneinfo import ZoneInfo
 from django.core.management.base import BaseCommand, CommandError
 
 from scheduler.domain.backfilling import PACE_AT_MOST, SLOTS_AT_MOST
+from scheduler.management.asking import me
 from scheduler.management.failing import BAD_INPUT, plainly
 from scheduler.management.json_args import parsed_args
 from scheduler.requests import find_job
@@ -69,7 +69,7 @@ class Command(BaseCommand):
             if options["dry_run"]:
                 self._show(options["job"], wish)
                 return
-            by = f"cli:{getpass.getuser()}"
+            by = me()
             backfill = request_backfill(options["job"], wish, by=by)
         self.stdout.write(
             f"Requested: {backfill.slot_count} slots of {options['job']}, "

@@ -1,6 +1,5 @@
 """``manage.py scheduler_calendar``: business calendars, and what they do to a job's year."""
 
-import getpass
 import json
 from argparse import RawDescriptionHelpFormatter
 from dataclasses import asdict
@@ -10,6 +9,7 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandParser
 
 from scheduler.domain.calendars import CalendarRule
+from scheduler.management.asking import me
 from scheduler.management.calendar_days import changes_of, read_days
 from scheduler.management.failing import plainly
 from scheduler.management.year_grid import LEGEND, grid, lines, mark
@@ -124,28 +124,28 @@ class Command(BaseCommand):
         fields = {key: value for key, value in given.items() if value is not None}
         if "weekly_days_off" in fields:
             fields["weekly_days_off"] = [d for d in fields["weekly_days_off"].split(",") if d]
-        save_calendar(options["name"], by=_who(), **fields)
+        save_calendar(options["name"], by=me(), **fields)
         return _in_words(calendar_view(options["name"]))
 
     def _set_days(self, options: dict[str, Any]) -> str:
         changes = changes_of(options["off"], options["on"], options["clear"], options["note"])
-        set_days(options["name"], changes, by=_who())
+        set_days(options["name"], changes, by=me())
         return _in_words(calendar_view(options["name"]))
 
     def _import(self, options: dict[str, Any]) -> str:
         changes = read_days(options["file"])
-        set_days(options["name"], changes, by=_who())
+        set_days(options["name"], changes, by=me())
         return f"{len(changes)} days taken.\n" + _in_words(calendar_view(options["name"]))
 
     def _refresh(self, options: dict[str, Any]) -> str:
         changes = calendar_view(options["name"]).outdated
         if not options["dry_run"]:
-            refresh_calendar(options["name"], by=_who())
+            refresh_calendar(options["name"], by=me())
         done = "would change" if options["dry_run"] else "changed"
         return "\n".join([f"{len(changes)} public holidays {done}.", *changes])
 
     def _delete(self, options: dict[str, Any]) -> str:
-        delete_calendar(options["name"], by=_who())
+        delete_calendar(options["name"], by=me())
         return f"Calendar {options['name']} is deleted."
 
 
@@ -190,10 +190,6 @@ def _add_changes(actions: Any) -> None:
 
 def _year(options: dict[str, Any]) -> int:
     return int(options["year"]) if options["year"] is not None else datetime.now(UTC).year
-
-
-def _who() -> str:
-    return f"cli:{getpass.getuser()}"
 
 
 def _cautions(name: str, year: int) -> list[str]:

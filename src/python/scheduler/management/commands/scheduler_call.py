@@ -1,6 +1,5 @@
 """``manage.py scheduler_call``: call a function that ``@scheduled`` registered."""
 
-import json
 import os
 import sys
 from argparse import ArgumentParser
@@ -11,6 +10,7 @@ from django.core.management.base import BaseCommand, CommandError
 
 from scheduler.jobs import FUNCTION, FunctionNotRegistered, bound, function_of
 from scheduler.management.failing import BAD_INPUT, plainly
+from scheduler.management.json_args import load_json
 from scheduler.requests.declared.discovery import import_job_modules
 
 
@@ -58,7 +58,7 @@ class Command(BaseCommand):
 
 def _parsed(text: str) -> Any:
     try:
-        found = json.loads(text)
+        found = load_json(text)
     except ValueError as error:
         raise CommandError(
             f"The arguments are not JSON ({error}).", returncode=BAD_INPUT

@@ -1,6 +1,5 @@
 """``manage.py scheduler_jobs``: jobs as code: plan, apply, export; and who owns a job."""
 
-import getpass
 import json
 import sys
 from argparse import ArgumentParser
@@ -12,6 +11,7 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from scheduler.domain.declaring import CODE, Declaration, Plan
 from scheduler.domain.errors import JobNotFound, NotTheOwner
+from scheduler.management.asking import me
 from scheduler.management.failing import BAD_INPUT, plainly
 from scheduler.management.plans import as_json, in_words
 from scheduler.requests import release_ownership, set_enabled
@@ -67,7 +67,7 @@ class Command(BaseCommand):
         if options["dry_run"]:
             return self._plan(options)
         source, declared, switches = self._source(options)
-        self._show(apply(declared, source=source, by=_me(), **switches), options, done=True)
+        self._show(apply(declared, source=source, by=me(), **switches), options, done=True)
 
     def _export(self, options: dict[str, Any]) -> None:
         jobs = existing_jobs(names=None)
@@ -93,7 +93,7 @@ class Command(BaseCommand):
 
     def _release(self, options: dict[str, Any]) -> None:
         for name in options["name"]:
-            done = release_ownership(name, by=_me())
+            done = release_ownership(name, by=me())
             said = "is a person's from now on" if done else "was a person's already"
             self.stdout.write(f"{name} {said}.")
 
@@ -105,7 +105,7 @@ class Command(BaseCommand):
 
     def _switch(self, names: list[str], enabled: bool) -> None:
         for name in names:
-            set_enabled(name, enabled, by=_me())
+            set_enabled(name, enabled, by=me())
             self.stdout.write(f"{name} is {'enabled' if enabled else 'disabled'}.")
 
     def _source(self, options: dict[str, Any]) -> tuple[str, tuple[Declaration, ...], Any]:
@@ -144,7 +144,3 @@ def _add_source(parser: ArgumentParser) -> None:
 
 def _add_names(parser: ArgumentParser) -> None:
     parser.add_argument("name", nargs="+", metavar="NAME")
-
-
-def _me() -> str:
-    return f"cli:{getpass.getuser()}"

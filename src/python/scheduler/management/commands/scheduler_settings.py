@@ -1,12 +1,12 @@
 """``manage.py scheduler_settings``: see the settings in force, and change those in the RDB."""
 
-import getpass
 import json
 from argparse import ArgumentParser
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
 
+from scheduler.management.asking import me
 from scheduler.management.failing import BAD_INPUT, plainly
 from scheduler.queries.plugins import plugin_host
 from scheduler.queries.settings import ReloadStatus, SettingView, effective_settings, reload_status
@@ -42,7 +42,7 @@ class Command(BaseCommand):
         with plainly():
             models = plugin_host().settings_models
             if changes:
-                change_settings(changes, by=f"cli:{getpass.getuser()}", models=models)
+                change_settings(changes, by=me(), models=models)
             wanted = [*options["name"], *changes]
             views = [view for view in effective_settings(models) if _is_wanted(view, wanted)]
             status = reload_status()

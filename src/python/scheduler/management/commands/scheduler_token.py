@@ -1,6 +1,5 @@
 """``manage.py scheduler_token``: the keys of machines that call the HTTP API."""
 
-import getpass
 import json
 from argparse import ArgumentParser, ArgumentTypeError, RawDescriptionHelpFormatter
 from datetime import datetime, timedelta
@@ -9,6 +8,7 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandParser
 
 from scheduler.domain.tokens import SCOPE_MEANINGS, TokenScope
+from scheduler.management.asking import me
 from scheduler.management.failing import plainly
 from scheduler.queries.tokens import TokenView, list_tokens
 from scheduler.requests.tokens import IssuedToken, create_token, revoke_token, rotate_token
@@ -74,20 +74,20 @@ class Command(BaseCommand):
 
     def _create(self, options: dict[str, Any]) -> None:
         expires_at = _expiry(options["expires_days"])
-        issued = create_token(options["name"], options["scope"], by=_me(), expires_at=expires_at)
+        issued = create_token(options["name"], options["scope"], by=me(), expires_at=expires_at)
         self._show(issued, "made")
 
     def _rotate(self, options: dict[str, Any]) -> None:
         issued = rotate_token(
             options["name"],
-            by=_me(),
+            by=me(),
             grace=options["grace_hours"],
             expires_at=_expiry(options["expires_days"]),
         )
         self._show(issued, f"rotated; the old secret is valid until {_at(issued)}")
 
     def _revoke(self, options: dict[str, Any]) -> None:
-        revoke_token(options["name"], by=_me())
+        revoke_token(options["name"], by=me())
         self.stderr.write(f"Token {options['name']} is revoked.")
 
     def _list(self, options: dict[str, Any]) -> None:
@@ -141,10 +141,6 @@ def _expiry(days: timedelta | None) -> datetime | None:
 def _at(issued: IssuedToken) -> str:
     until = issued.token.old_valid_until
     return "" if until is None else until.isoformat(timespec="seconds")
-
-
-def _me() -> str:
-    return f"cli:{getpass.getuser()}"
 
 
 def _as_text(view: TokenView) -> str:

@@ -1,6 +1,5 @@
 """``manage.py scheduler_triggers``: which events start a job, seen, replaced, and tried out."""
 
-import getpass
 import json
 import sys
 from argparse import ArgumentParser
@@ -13,7 +12,9 @@ from django.core.management.base import BaseCommand, CommandError
 from scheduler.domain.cloudevents import structured_event
 from scheduler.domain.events import EventLimits, document, native_event
 from scheduler.domain.triggers import holds, mapped_args, matches, parse_triggers
+from scheduler.management.asking import me
 from scheduler.management.failing import BAD_INPUT, plainly
+from scheduler.management.json_args import load_json
 from scheduler.queries.triggers import triggers_of
 from scheduler.requests.jobs import find_job
 from scheduler.requests.triggers import set_triggers
@@ -51,9 +52,7 @@ class Command(BaseCommand):
         with plainly():
             job = find_job(options["name"])
             if options["new"]:
-                wanted = set_triggers(
-                    job.name, _read(options["new"]), by=f"cli:{getpass.getuser()}"
-                )
+                wanted = set_triggers(job.name, _read(options["new"]), by=me())
                 self.stderr.write(f"Job {job.name} has {len(wanted)} triggers.")
                 return
             triggers = triggers_of([job.pk]).get(job.pk, [])
@@ -91,7 +90,7 @@ def _event(given: Any) -> dict[str, Any]:
 def _read(name: str) -> Any:
     try:
         text = sys.stdin.read() if name == "-" else Path(name).read_text(encoding="utf-8")
-        return json.loads(text)
+        return load_json(text)
     except (OSError, ValueError) as error:
         raise CommandError(
             f"{name} cannot be read as JSON ({error}).", returncode=BAD_INPUT

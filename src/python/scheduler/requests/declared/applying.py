@@ -22,9 +22,11 @@ from scheduler.domain.declaring import (
 )
 from scheduler.domain.errors import DeclarationsChanged, NotTheOwner
 from scheduler.models import CodeRevision, JobDefinition
+from scheduler.requests.calendars import ensure_calendar
 from scheduler.requests.declared.fields import FIELDS
 from scheduler.requests.declared.parts import related_parts
 from scheduler.requests.jobs import delete_definition, save_definition
+from scheduler.requests.links import lock_dependencies
 from scheduler.requests.recording import Ring, record, writing
 from scheduler.store.clock import rdb_now
 
@@ -69,7 +71,7 @@ def apply(
     Raises NotTheOwner, DeclarationsChanged, ValidationError; nothing has changed then."""
     try:
         with writing():
-            _take_turn()
+            _take_turn(declared, by)
             done = plan(declared, source=source, prune=prune, take_over=take_over)
             if done.foreign:
                 raise NotTheOwner(source, done.foreign)
@@ -94,7 +96,7 @@ def apply_new_code(
         return None
     try:
         with writing():
-            _take_turn()
+            _take_turn(declared, by)
             if CodeRevision.objects.filter(digest=name).exists():
                 return None
             done = plan(declared, source=CODE)
@@ -110,11 +112,16 @@ def latest_revision() -> CodeRevision | None:
     return CodeRevision.objects.order_by("-applied_at", "-id").first()
 
 
-def _take_turn() -> None:
-    """Wait for other applies to end. On SQLite ``writing`` has done so."""
+def _take_turn(declared: Iterable[Declaration], by: str) -> None:
+    """Wait for other applies to end, and hold what is to be held before the rows of jobs, as all
+    do who change jobs: in another order two would wait for each other. On SQLite ``writing`` has
+    done so."""
     if connection.vendor == "postgresql":
         with connection.cursor() as cursor:
             cursor.execute("SELECT pg_advisory_xact_lock(%s)", [APPLY_LOCK])
+    lock_dependencies()
+    for calendar in sorted({job.fields["calendar"] for job in declared} - {""}):
+        ensure_calendar(calendar, by=by)
 
 
 def _carry_out(done: Plan, declared: Sequence[Declaration], by: str, ring: Ring | None) -> None:
