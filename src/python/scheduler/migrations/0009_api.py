@@ -1,4 +1,4 @@
-"""Backfills; the index of a job's history; the permission for secret settings."""
+"""Backfills; idempotency keys of requests; the permission for secret settings."""
 
 import django.db.models.deletion
 import django.db.models.functions.datetime
@@ -70,9 +70,22 @@ class Migration(migrations.Migration):
                 "permissions": [("change_secret_setting", "Can change settings that are secret")],
             },
         ),
-        migrations.AddIndex(
-            model_name="jobrun",
-            index=models.Index(fields=["definition", "-id"], name="scheduler_run_history"),
+        migrations.AddField(
+            model_name="runrequest",
+            name="idempotency_key",
+            field=models.TextField(
+                blank=True,
+                help_text="The requester's own: the same again is this request.",
+                null=True,
+            ),
+        ),
+        migrations.AddConstraint(
+            model_name="runrequest",
+            constraint=models.UniqueConstraint(
+                condition=models.Q(("idempotency_key__isnull", False)),
+                fields=("requested_by", "idempotency_key"),
+                name="scheduler_request_once",
+            ),
         ),
         migrations.AddField(
             model_name="backfill",

@@ -132,10 +132,20 @@ class RunRequest(models.Model):
     requested_at = models.DateTimeField(db_default=Now())
     handled_at = models.DateTimeField(null=True, blank=True)
     run_id = models.UUIDField(null=True, blank=True)
+    idempotency_key = models.TextField(
+        null=True, blank=True, help_text="The requester's own: the same again is this request."
+    )
 
     class Meta:
         db_table = "scheduler_run_request"
-        constraints = [one_of("kind", RequestKind.values, "scheduler_request_kind")]
+        constraints = [
+            one_of("kind", RequestKind.values, "scheduler_request_kind"),
+            models.UniqueConstraint(
+                fields=["requested_by", "idempotency_key"],
+                condition=Q(idempotency_key__isnull=False),
+                name="scheduler_request_once",
+            ),
+        ]
         indexes = [
             models.Index(
                 fields=["requested_at"],

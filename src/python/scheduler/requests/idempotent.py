@@ -1,11 +1,11 @@
 """A wish for a run that may be said twice: the same key means the same wish.
 
-The request's id is made of who asks and of the key, so the primary key of the table decides
-between two that ask at once. A key is known for as long as its request is kept (retention).
+A key belongs to who asks: a constraint of the table decides between two that ask at once. It is
+known for as long as its request is kept (retention); after that it stands for a new wish.
 """
 
 from typing import Any
-from uuid import UUID, uuid5
+from uuid import UUID
 
 from django.db import IntegrityError
 
@@ -14,8 +14,6 @@ from scheduler.models import RunRequest
 from scheduler.requests.jobs import find_job
 from scheduler.requests.recording import Ring, writing
 from scheduler.requests.runs import request_run
-
-NAMESPACE = UUID("4f1d6c58-6a5b-4d0e-9a37-0f6a5f4c9d11")
 
 
 class KeyReused(SchedulerError):
@@ -37,14 +35,14 @@ def request_run_once(
     """Ask for one run now; with a ``key`` that ``by`` used before, give the request of then.
 
     Raises JobNotFound, InvalidArgs, KeyReused."""
-    request_id = uuid5(NAMESPACE, f"{by}\n{key}")
+    same = RunRequest.objects.filter(requested_by=by, idempotency_key=key)
     try:
         with writing():
-            before = RunRequest.objects.filter(pk=request_id).first()
+            before = same.first()
             if before is None:
-                return request_run(name, args, by=by, ring=ring, request_id=request_id)
+                return request_run(name, args, by=by, ring=ring, idempotency_key=key)
     except IntegrityError:
-        before = RunRequest.objects.get(pk=request_id)
+        before = same.get()
     if (before.definition_id, before.args) != (find_job(name).pk, args):
-        raise KeyReused(request_id)
+        raise KeyReused(before.pk)
     return before

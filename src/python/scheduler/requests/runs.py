@@ -19,17 +19,18 @@ def request_run(
     *,
     by: str,
     ring: Ring | None = None,
-    request_id: UUID | None = None,
+    idempotency_key: str | None = None,
 ) -> RunRequest:
     """Ask for one run of a job now, also of a disabled one; the leader makes the row.
 
     ``args`` is a list of arguments or an object of options; None means the job's own. Raises
-    JobNotFound, InvalidArgs."""
+    JobNotFound, InvalidArgs; IntegrityError if ``by`` has a request with this ``idempotency_key``
+    (see ``requests.idempotent``)."""
     if args is not None and not isinstance(args, list | dict):
         raise InvalidArgs(name, f"{type(args).__name__} given", "a JSON list or a JSON object")
     with writing():
         definition = find_job(name).pk
-        request = _request(RequestKind.RUN_NOW, definition, args, by, request_id=request_id)
+        request = _request(RequestKind.RUN_NOW, definition, args, by, key=idempotency_key)
         record("run_requested", name, by, request=str(request.id))
         tell(ring, "leader")
     return request
@@ -89,10 +90,10 @@ def _request(
     args: Any,
     by: str,
     again: JobRun | None = None,
-    request_id: UUID | None = None,
+    key: str | None = None,
     event_id: UUID | None = None,
 ) -> RunRequest:
-    now, request = rdb_now(), request_id or new_id()
+    now, request = rdb_now(), new_id()
     return RunRequest.objects.create(
         id=request,
         kind=kind,
@@ -104,4 +105,5 @@ def _request(
         event_id=event_id,
         requested_by=by,
         requested_at=now,
+        idempotency_key=key,
     )

@@ -38,6 +38,7 @@ IdempotencyKey = Annotated[
         alias="Idempotency-Key",
         min_length=1,
         max_length=200,
+        pattern=r"^[^\x00]*$",  # PostgreSQL holds no NUL in a text.
         description="A text of the caller's own: the same again brings the same request again.",
     ),
 ]
