@@ -266,6 +266,11 @@ class TestWhatADependentMayAskForByLatest:
         other = self.ended(chains, first, 1, slot_key=key)
         assert self.left(chains, world) == {slot, other}
 
+    def test_is_the_slot_before_the_days_off(self, chains, world, first):
+        slot = self.ended(chains, first, 0)
+        chains.day_off(first, 1)
+        assert self.left(chains, world) == {slot}
+
     def test_is_counted_as_it_is_deleted(self, chains, world, first):
         for index in range(3):
             self.ended(chains, first, index)
