@@ -8,7 +8,14 @@ from uuid import UUID
 
 from uuid_utils.compat import uuid7
 
-from scheduler.domain.values import DesiredMode, LeaseState, RunState, StartOrder, WorkerView
+from scheduler.domain.values import (
+    DesiredMode,
+    LeaseState,
+    Reason,
+    RunState,
+    StartOrder,
+    WorkerView,
+)
 from scheduler.runtime.assigner import Assigner
 from scheduler.runtime.config import RuntimeConfig
 from scheduler.runtime.linker import Linker
@@ -91,6 +98,10 @@ class Chains:
         request = self.world.request(definition)
         assert self.world.leader.record_requests(self.world.fence, [(request, run)]) == 1
         return run.run_id
+
+    def day_off(self, definition: int, index: int = 0) -> UUID:
+        """The run of a slot that the calendar of its definition skipped, as it is planned."""
+        return self.slot(definition, index, state=RunState.SKIPPED, reason=Reason.CALENDAR)
 
     def tick(self, seconds: float = 0.0) -> float:
         """As long as there is more to do; returns what the last tick returned."""

@@ -6,7 +6,7 @@ from datetime import timedelta
 import pytest
 
 from scheduler.domain.lineage import again_key
-from scheduler.domain.values import RunState
+from scheduler.domain.values import Reason, RunState
 from scheduler.store.statements import Statement
 from tests.contract.store.chains import Chains, slot_key_of
 from tests.contract.store.world import T0, World
@@ -135,6 +135,55 @@ class TestASlotThatWaits:
         mine = chains.slot(second, 20)
         chains.tick()
         assert world.state(mine) is RunState.ASSIGNED
+
+    @pytest.mark.parametrize("on_failure", ["skip", "wait", "run"])
+    def test_passes_over_a_day_off_of_the_latest(self, chains, pair, world, on_failure):
+        first, second = pair
+        chains.depend(second, first, match="latest", on_failure=on_failure)
+        chains.run(chains.slot(first, 0))
+        for index in (5, 10):
+            chains.day_off(first, index)
+        mine = chains.slot(second, 10)
+        chains.tick()
+        assert world.state(mine) is RunState.ASSIGNED
+
+    def test_sees_the_failure_before_a_day_off(self, chains, pair, world):
+        first, second = pair
+        chains.depend(second, first, match="latest")
+        upstream = chains.slot(first, 0)
+        chains.run(upstream, FAILED)
+        chains.day_off(first, 5)
+        mine = chains.slot(second, 10)
+        chains.tick()
+        assert world.run_value(mine, "reason") == "UPSTREAM_FAILED"
+        assert str(upstream) in world.detail(mine, "reason_detail")
+
+    def test_does_not_pass_over_what_was_skipped_otherwise(self, chains, pair, world):
+        first, second = pair
+        chains.depend(second, first, match="latest")
+        chains.run(chains.slot(first, 0))
+        chains.slot(first, 5, state=RunState.SKIPPED, reason=Reason.MISFIRE_SKIPPED)
+        mine = chains.slot(second, 10)
+        chains.tick()
+        assert world.run_value(mine, "reason") == "UPSTREAM_FAILED"
+
+    @pytest.mark.parametrize(
+        ("on_failure", "state", "reason"),
+        [
+            ("skip", RunState.SKIPPED, "UPSTREAM_FAILED"),
+            ("wait", RunState.PENDING, "WAIT_UPSTREAM"),
+            ("run", RunState.ASSIGNED, ""),
+        ],
+    )
+    def test_takes_a_day_off_of_the_same_slot_as_skipped(
+        self, chains, pair, world, on_failure, state, reason
+    ):
+        first, second = pair
+        chains.depend(second, first, on_failure=on_failure)
+        chains.day_off(first)
+        mine = chains.slot(second)
+        chains.tick()
+        assert (world.state(mine), world.run_value(mine, "reason")) == (state, reason)
 
     def test_is_given_up_where_the_latest_is_too_old_and_none_will_come(self, chains, pair, world):
         first, second = pair

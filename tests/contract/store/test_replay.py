@@ -2,6 +2,7 @@
 
 import json
 from datetime import timedelta
+from typing import Any
 from uuid import UUID, uuid4
 
 import pytest
@@ -163,6 +164,78 @@ def test_a_run_of_a_dead_worker_that_came_back_is_orphaned_as_any_other(world: W
     replay(world, claim)
     assert [run for run, _, _ in world.leader.orphan_candidates(10)] == [claim.run_id]
     assert world.leader.orphan(world.fence, [(claim.run_id, 0.0, False)]) == [claim.run_id]
+
+
+class TestTheStormGuard:
+    """... goes on counting a run that came back, from its claim on."""
+
+    def starts(self, world: World, definition: int) -> list[tuple[bool, Any]]:
+        found = world.leader.starts([definition])
+        return [(each.is_retry, each.age_seconds) for each in found]
+
+    def fail(self, world: World, definition: int, state: RunState = RunState.FAILED) -> None:
+        """The first attempt of a slot that is owed another."""
+        (first,) = world.plan(definition)
+        token = world.start([first])[first]
+        world.workers.finish("w-1", [result(first, token, state, retry_delay_seconds=0.0)])
+
+    def test_counts_a_run_whose_row_is_gone(self, world: World):
+        definition = world.define()
+        world.limit(definition, start_cap_per_minute=1)
+        replay(world, claim_of(uuid7(), definition))
+        assert self.starts(world, definition) == [(False, pytest.approx(3.0, abs=1.0))]
+
+    @pytest.mark.parametrize("assigned", [True, False])
+    def test_counts_once_a_run_of_a_slot_that_was_planned_anew(self, world: World, assigned: bool):
+        definition = world.define()
+        world.limit(definition, start_cap_per_minute=1)
+        (planned_anew,) = world.plan(definition)
+        if assigned:
+            triple = (planned_anew, "w-1", world.next_seq())
+            world.leader.assign(world.fence, [triple], counted=[(planned_anew, False)])
+        replay(world, claim_of(uuid7(), definition, assign_seq=world.next_seq()))
+        assert self.starts(world, definition) == [(False, pytest.approx(3.0, abs=1.0))]
+        assert world.count("scheduler_job_start") == 1
+
+    def test_counts_once_a_run_that_keeps_its_row(self, world: World):
+        definition = world.define()
+        (run,) = world.plan(definition)
+        triple = (run, "w-1", world.next_seq())
+        world.leader.assign(world.fence, [triple], counted=[(run, False)])
+        replay(world, claim_of(run, definition, assign_seq=world.next_seq()))
+        assert len(self.starts(world, definition)) == 1
+
+    @pytest.mark.parametrize("spawned", [True, False])
+    def test_counts_a_retry_as_one(self, world: World, spawned: bool):
+        definition = world.define()
+        world.limit(definition, retry_budget_per_hour=1)
+        self.fail(world, definition)
+        if spawned:
+            assert len(world.leader.spawn_retries(world.fence, 10)) == 1
+        replay(world, claim_of(uuid7(), definition, attempt=2))
+        assert [is_retry for is_retry, _ in self.starts(world, definition)] == [True]
+
+    def test_counts_a_retry_of_a_lost_run_as_a_start_only(self, world: World):
+        definition = world.define()
+        world.limit(definition, retry_budget_per_hour=1)
+        self.fail(world, definition)
+        world.session.run(Statement("UPDATE scheduler_job_run SET state = 'ORPHANED'"))
+        replay(world, claim_of(uuid7(), definition, attempt=2))
+        assert [is_retry for is_retry, _ in self.starts(world, definition)] == [False]
+
+    @pytest.mark.parametrize(("orphans", "own"), [(0, True), (1, False)])
+    def test_knows_a_retry_though_the_attempt_before_is_lost(self, world, orphans, own):
+        definition = world.define()
+        world.limit(definition, retry_budget_per_hour=1)
+        replay(world, claim_of(uuid7(), definition, attempt=2, orphan_count=orphans))
+        assert [is_retry for is_retry, _ in self.starts(world, definition)] == [own]
+
+    def test_does_not_count_what_was_not_lost(self, world: World):
+        definition = world.define()
+        (run,) = world.plan(definition)
+        tokens = world.start([run])
+        replay(world, claim_of(run, definition, claim_token=tokens[run]))
+        assert world.count("scheduler_job_start") == 0
 
 
 def test_plugins_are_told_of_what_came_back(world: World):

@@ -1,8 +1,11 @@
 """Runs that follow others, and the notes of ends that lead to them, over both databases."""
 
 from datetime import timedelta
+from typing import Any
+from uuid import UUID
 
 import pytest
+from uuid_utils.compat import uuid7
 
 from scheduler.domain.errors import StaleEpoch
 from scheduler.domain.lineage import again_key
@@ -200,17 +203,81 @@ class TestTheNoteOfAnEnd:
         assert noted in world.states()
 
 
-def test_the_newest_run_of_an_upstream_stays_while_a_dependent_may_ask_for_the_latest(
-    chains: Chains, world: World
-):
-    first = chains.define("first")
-    chains.depend(chains.define("second", scheduled=True), first, match="latest")
-    old, new = chains.slot(first, 0), chains.slot(first, 1)
-    chains.run(old)
-    chains.run(new)
-    chains.tick()
-    purge(world)
-    assert set(world.states()) == {new}
+class TestWhatADependentMayAskForByLatest:
+    """... outlives the purge, and no more than that."""
+
+    @pytest.fixture
+    def first(self, chains: Chains) -> int:
+        return chains.define("first", scheduled=True)
+
+    @pytest.fixture(autouse=True)
+    def second(self, chains: Chains, first: int) -> int:
+        second = chains.define("second", scheduled=True)
+        chains.depend(second, first, match="latest")
+        return second
+
+    def ended(self, chains: Chains, first: int, index: int = 0, **changes: Any) -> UUID:
+        state = changes.pop("state", RunState.SUCCEEDED)
+        run = chains.slot(first, index, **changes)
+        chains.run(run, state)
+        return run
+
+    def left(self, chains: Chains, world: World) -> set[UUID]:
+        chains.tick()
+        purge(world)
+        return set(world.states())
+
+    def test_is_the_newest_slot(self, chains, world, first):
+        self.ended(chains, first, 0)
+        new = self.ended(chains, first, 1)
+        assert self.left(chains, world) == {new}
+
+    def test_is_none_of_a_job_without_such_a_dependent(self, chains, world):
+        self.ended(chains, chains.define("third", scheduled=True))
+        assert self.left(chains, world) == set()
+
+    def test_is_a_slot_though_a_backfill_came_after_it(self, chains, world, first, second):
+        slot = self.ended(chains, first, 1)
+        self.ended(chains, first, slot_key=T.replace("t:", "b:7:"))
+        assert self.left(chains, world) == {slot}
+        mine = chains.slot(second, 60)
+        chains.tick(60.0)
+        assert world.state(mine) is RunState.ASSIGNED
+
+    def test_is_a_slot_though_an_older_one_was_run_again(self, chains, world, first):
+        old = self.ended(chains, first, 0)
+        slot = self.ended(chains, first, 1)
+        self.ended(chains, first, 0, slot_key=again_key(T, old))
+        assert self.left(chains, world) == {slot}
+
+    def test_is_a_success_of_the_slot_when_it_was_run_again(self, chains, world, first, second):
+        failed = self.ended(chains, first, state=RunState.FAILED)
+        again = self.ended(chains, first, slot_key=again_key(T, failed))
+        assert self.left(chains, world) == {failed, again}
+        mine = chains.slot(second, 60)
+        chains.tick(60.0)
+        assert world.state(mine) is RunState.ASSIGNED
+
+    @pytest.mark.parametrize("prefix", ["m:", "e:", "d:m:", "d:e:", "d:t:"])
+    def test_is_the_newest_of_each_family(self, chains, world, first, prefix):
+        slot = self.ended(chains, first, 9)
+        at = (T0 + timedelta(seconds=1)).isoformat().replace("+00:00", "Z")
+        key = prefix + (at if prefix == "d:t:" else str(uuid7()))
+        other = self.ended(chains, first, 1, slot_key=key)
+        assert self.left(chains, world) == {slot, other}
+
+    def test_is_the_slot_before_the_days_off(self, chains, world, first):
+        slot = self.ended(chains, first, 0)
+        chains.day_off(first, 1)
+        assert self.left(chains, world) == {slot}
+
+    def test_is_counted_as_it_is_deleted(self, chains, world, first):
+        for index in range(3):
+            self.ended(chains, first, index)
+        chains.tick()
+        (kind,) = [each for each in KINDS if each.name == "runs"]
+        with SqlRetention(world.database) as store:
+            assert store.count(kind, world.now() + timedelta(days=400)) == 2
 
 
 def purge(world: World) -> None:

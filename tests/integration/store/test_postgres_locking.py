@@ -273,6 +273,24 @@ class TestFinishes:
         assert orphaned.result(DEADLINE_SECONDS) == []
         assert world.state(run) is RunState.SUCCEEDED
 
+    def test_of_successes_lock_their_jobs_in_id_order(self, world, postgres):
+        """... as those of failures do: so the two never wait for each other."""
+        jobs = [world.define(f"job-{number}") for number in range(8)]
+        runs = [run for job in jobs for run in world.plan(job)]
+        tokens = world.start(runs)
+        for job in reversed(jobs):
+            world.limit(job, failures_in_row=1)
+        lock = "SELECT id FROM scheduler_job_definition WHERE id {} FOR NO KEY UPDATE"
+        with holding(postgres, lock.format(f"= {jobs[0]}")) as holder:
+            results = [result(run, tokens[run]) for run in runs]
+            finished = in_background(lambda: world.workers.finish("w-1", results))
+            wait_for_blocked(postgres, "scheduler/w-1/worker")
+            others = holder.execute(lock.format(f"> {jobs[0]}") + " SKIP LOCKED").fetchall()
+            assert len(others) == 7
+            holder.commit()
+        assert sorted(finished.result(DEADLINE_SECONDS)) == sorted(runs)
+        assert world.value("SELECT sum(failures_in_row) FROM scheduler_job_definition") == 0
+
 
 class TestTheLease:
     def test_a_renewal_committed_first_saves_the_worker(self, world, postgres):

@@ -20,6 +20,8 @@ none, and none will come                      NONE: as FAILED. The upstream is d
 **Which slot**: ``same_slot`` is the same root; a backfill's slot is that of the same backfill
 where the upstream is backfilled too, else the timed one. ``latest`` is the upstream's newest slot
 at or before mine, whatever made it; one more than ``max_age_seconds`` older than mine is as none.
+A slot of the upstream that its calendar skipped (SKIPPED, CALENDAR) is FAILED as ``same_slot``, for
+it did not run; ``latest`` passes it over, as if the schedule did not have it.
 
 **What follows**, for each upstream:
 
@@ -165,7 +167,9 @@ def slot_order(run: SlotRun) -> tuple[datetime, UUID]:
 
 
 def newest_root(in_order: Sequence[SlotRun], until: datetime) -> tuple[str, ...]:
-    """The root of the newest slot at or before ``until``, of runs in ``slot_order``; or none."""
+    """The root of the newest slot at or before ``until``, of runs in ``slot_order``; or none.
+
+    The runs are without those that a calendar skipped."""
     count = bisect_right(in_order, until, key=lambda run: run.scheduled_for)
     return (root_of(in_order[count - 1].slot_key),) if count else ()
 

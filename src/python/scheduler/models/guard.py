@@ -5,7 +5,8 @@ from django.db.models.functions import Now
 
 
 class JobStart(models.Model):
-    """A run that was handed to a worker while a start cap or a retry budget counted it.
+    """A run that was handed to a worker while a start cap or a retry budget counted it, or one
+    that a worker replayed after a fail-over.
 
     When it started stands in its row of JobRun; this one goes once the start counts no more.
     """

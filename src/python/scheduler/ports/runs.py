@@ -38,7 +38,8 @@ class LinkReads(Protocol):
         """The dependencies of these definitions, in order of their making."""
 
     def newest_of(self, ranges: Sequence[KeyRange]) -> list[SlotRun]:
-        """Of each range the run with the last key, at its last attempt, where there is one."""
+        """Of each range the run with the last key, at its last attempt, where there is one; those
+        that a calendar skipped are passed over."""
 
     def runs_of(self, ranges: Sequence[KeyRange]) -> list[SlotRun]:
         """All runs of these ranges."""

@@ -14,6 +14,7 @@ from scheduler.store.dialects import maybe_time, time_of, uuid_of
 from scheduler.store.fencing import FENCE, chunks, fenced
 from scheduler.store.leader_plan import NEW_RUN, RUN_COLUMNS, RUN_VALUES, new_run_row
 from scheduler.store.leader_reads import WAITING_ROWS, waiting_row
+from scheduler.store.newest_slots import newest_in_range
 from scheduler.store.sessions import Closing, Row
 from scheduler.store.statements import Statement
 from scheduler.store.upstream_ends import UPSTREAM_ENDS
@@ -57,11 +58,7 @@ NEWEST_OF = Statement(
     batches={"v": _RANGES},
     result=f"""
         {_SLOT_RUN} FROM scheduler_job_run AS r WHERE r.id IN (
-            SELECT (SELECT n.id FROM scheduler_job_run AS n
-                    WHERE n.definition_id = v.definition_id
-                      AND n.slot_key >= v.low AND n.slot_key <= v.high
-                    ORDER BY n.definition_id DESC, n.slot_key DESC, n.attempt DESC LIMIT 1)
-            FROM v)
+            SELECT {newest_in_range("n.id", "v.definition_id")} FROM v)
         ORDER BY r.id
     """,
 )

@@ -72,8 +72,15 @@ COUNTING = {
         WHERE c.quarantined_at = s.at
     """,
 }
-ENDING_A_ROW = """
-    UPDATE scheduler_job_definition AS d SET failures_in_row = 0
-    WHERE d.failures_in_row > 0 AND d.id IN (SELECT r.definition_id FROM changed AS r)
-"""
-"""In place of all that, where a statement ends runs with success alone."""
+ENDING_A_ROW = {
+    "broken": """
+        SELECT d.id FROM scheduler_job_definition AS d
+        WHERE d.failures_in_row > 0 AND d.id IN (SELECT r.definition_id FROM changed AS r)
+        ORDER BY d.id FOR NO KEY UPDATE OF d
+    """,
+    "reset": """
+        UPDATE scheduler_job_definition AS d SET failures_in_row = 0
+        FROM broken AS b WHERE d.id = b.id
+    """,
+}
+"""In place of all that, where a statement ends runs with success alone; in the same order."""

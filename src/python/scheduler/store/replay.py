@@ -32,6 +32,21 @@ _CLAIMS = {
 }
 _CLAIMED_AT = "clock_timestamp() + make_interval(secs => {age})"
 
+# The storm guard goes on counting what has begun; of all runs, for whether a cap of the cluster
+# counts them is not in the RDB. What ended the attempt before may be lost as well: then it was the
+# job's own failure where more attempts were made than workers lost.
+_COUNTED = """
+    INSERT INTO scheduler_job_start (run_id, definition_id, is_retry)
+    SELECT r.id, r.definition_id, r.attempt > 1 AND d.retry_budget_per_hour IS NOT NULL
+           AND coalesce((SELECT e.state <> 'ORPHANED' AND e.reason <> 'NEVER_STARTED'
+                         FROM scheduler_job_run AS e
+                         WHERE e.definition_id = r.definition_id AND e.slot_key = p.slot_key
+                           AND e.attempt = r.attempt - 1), r.attempt > p.orphan_count + 1)
+    FROM changed AS r JOIN picked AS p ON p.id = r.id
+    JOIN scheduler_job_definition AS d ON d.id = r.definition_id
+    WHERE true ON CONFLICT (run_id) DO NOTHING
+"""
+
 # Rows whose planning was lost too. When a retry's moment was is not known; its claim's was.
 RESTORE = Statement(
     batches={"v": _CLAIMS},
@@ -60,6 +75,7 @@ RESTORE = Statement(
             WHERE p.args IS NOT NULL OR p.event_id IS NOT NULL
             ON CONFLICT (run_id) DO NOTHING
         """,
+        "counted": _COUNTED,
     },
     result="SELECT r.id FROM changed AS r",
 )
@@ -67,8 +83,9 @@ REVIVE = Statement(
     batches={"v": _CLAIMS},
     steps={
         "picked": """
-            SELECT v.id, v.assign_seq, v.claim_token, v.worker_id, v.age, r.id AS old_id,
-                   r.state AS old_state, r.worker_id AS old_worker_id
+            SELECT v.id, v.assign_seq, v.claim_token, v.worker_id, v.age, v.slot_key,
+                   v.orphan_count, r.id AS old_id, r.state AS old_state,
+                   r.worker_id AS old_worker_id
             FROM v JOIN scheduler_job_run AS r
               ON r.definition_id = v.definition_id AND r.slot_key = v.slot_key
                  AND r.attempt = v.attempt
@@ -90,6 +107,11 @@ REVIVE = Statement(
             UPDATE scheduler_run_request AS q SET run_id = p.id
             FROM picked AS p WHERE q.run_id = p.old_id AND p.id <> p.old_id
         """,
+        "uncounted": """
+            DELETE FROM scheduler_job_start
+            WHERE run_id IN (SELECT p.old_id FROM picked AS p WHERE p.id <> p.old_id)
+        """,
+        "counted": _COUNTED,
     },
     result="SELECT r.id FROM changed AS r",
 )

@@ -127,7 +127,7 @@ FINISH = replace(
     },
 )
 # Most batches are of successes alone, and those need only end a row of failures.
-FINISH_GOOD = replace(_FINISH, steps={**_FINISH.steps, "reset": ENDING_A_ROW})
+FINISH_GOOD = replace(_FINISH, steps={**_FINISH.steps, **ENDING_A_ROW})
 # A statement of its own: in FINISH's snapshot a run that was orphaned meanwhile still ran.
 KEEP_LATE = Statement(
     batches={"v": {"id": "uuid", "claim_token": "uuid", "state": "text", "result": "jsonb"}},
