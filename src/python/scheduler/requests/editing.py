@@ -4,12 +4,13 @@ from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from typing import Any
 
+from django.core.exceptions import ValidationError
 from django.db import IntegrityError
 
 from scheduler.domain.errors import JobNotFound, SchedulerError
 from scheduler.models import JobDefinition
 from scheduler.requests.calendars import ensure_calendar
-from scheduler.requests.jobs import EDITABLE_FIELDS, save_definition
+from scheduler.requests.jobs import EDITABLE_FIELDS, insert_definition
 from scheduler.requests.links import lock_dependencies
 from scheduler.requests.recording import Ring, writing
 
@@ -72,8 +73,8 @@ def create_definition(
         with writing():
             if JobDefinition.objects.filter(name=name, deleted_at=None).exists():
                 raise JobExists(name)
-            return save_definition(name, by=by, ring=ring, **fields)
-    except IntegrityError as error:
+            return insert_definition(name, by=by, ring=ring, **fields)
+    except (IntegrityError, ValidationError) as error:
         if not JobDefinition.objects.filter(name=name, deleted_at=None).exists():
             raise
         # Another made it between the look and the insert.

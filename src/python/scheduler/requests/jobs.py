@@ -71,6 +71,20 @@ def save_definition(
         return _change(definition, _by_hand(definition, fields, by), now, by, ring)
 
 
+def insert_definition(
+    name: str, *, by: str, ring: Ring | None = None, **fields: Any
+) -> JobDefinition:
+    """Make the definition ``name``; never changes one that is there.
+
+    Raises django's ValidationError, by field, and IntegrityError when another makes one of the
+    name at the same time."""
+    _refuse_unknown(fields)
+    with writing():
+        if fields.get("calendar"):
+            ensure_calendar(fields["calendar"], by=by)
+        return _create(name, fields, rdb_now(), by, ring)
+
+
 def set_enabled(name: str, enabled: bool, *, by: str, ring: Ring | None = None) -> JobDefinition:
     """Let a job's schedule run, or stop it; its history and runs under way stay as they are.
 
