@@ -4,6 +4,7 @@ from datetime import timedelta
 
 import pytest
 from django.contrib.auth.models import Permission, User
+from django.db import DataError, IntegrityError, InterfaceError, OperationalError
 from django.http import HttpRequest
 from django.middleware.csrf import get_token
 from django.test import RequestFactory
@@ -160,6 +161,21 @@ def test_a_refusal_is_a_problem_of_rfc_9457():
     assert b'"type": "about:blank"' in answer.content
     assert b'"title": "Unauthorized"' in answer.content
     assert b'"code": "UNAUTHENTICATED"' in answer.content
+
+
+@pytest.mark.parametrize("error", [DataError, IntegrityError])
+def test_a_statement_that_the_database_refuses_is_no_reason_to_try_again(error):
+    answer = problem_of(error("value out of range"))
+    assert answer.status_code == 500
+    assert "Retry-After" not in answer.headers
+    assert b"out of range" not in answer.content
+
+
+@pytest.mark.parametrize("error", [OperationalError, InterfaceError])
+def test_a_database_that_does_not_answer_is_to_be_asked_again(error):
+    answer = problem_of(error("connection refused at 10.0.0.1"))
+    assert (answer.status_code, answer.headers["Retry-After"]) == (503, "1")
+    assert b"10.0.0.1" not in answer.content
 
 
 def test_a_fault_of_ours_shows_nothing_of_itself():

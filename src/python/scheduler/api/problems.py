@@ -17,6 +17,7 @@ from django.core.exceptions import (
     SuspiciousOperation,
     ValidationError,
 )
+from django.db import DataError, IntegrityError
 from django.db import Error as DatabaseError
 from django.http import HttpRequest, HttpResponse, HttpResponseBase, JsonResponse
 from django.http.multipartparser import MultiPartParserError
@@ -104,7 +105,7 @@ def problem_of(error: Exception) -> JsonResponse:
         return _invalid(error)
     if isinstance(error, REFUSED_BY_DJANGO):
         return _unreadable(error)
-    if isinstance(error, DatabaseError):
+    if isinstance(error, DatabaseError) and not isinstance(error, (DataError, IntegrityError)):
         logger.error("api_database_failed", exc_info=error)
         sentence = "The database does not answer; nothing was changed. Try again later."
         return problem(

@@ -8,6 +8,7 @@ from django.core.management.base import BaseCommand, CommandError
 
 from scheduler.domain.errors import RunNotFound
 from scheduler.domain.values import RunState
+from scheduler.management.asking import me
 from scheduler.management.failing import BAD_INPUT, plainly
 from scheduler.management.watching import TimedOut, Watch
 from scheduler.queries.runs import run_view
@@ -33,7 +34,7 @@ class Command(BaseCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         run_id = _parsed(options["run_id"])
         with plainly():
-            if not request_cancel(run_id, by="scheduler_cancel"):
+            if not request_cancel(run_id, by=me()):
                 self._refuse_ended(run_id)
             if not options["wait"]:
                 self.stdout.write(f"Cancel requested: {run_id}.")

@@ -6,6 +6,7 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError
 
 from scheduler.domain.values import RunState
+from scheduler.management.asking import me
 from scheduler.management.failing import plainly
 from scheduler.management.json_args import parsed_args
 from scheduler.management.watching import TimedOut, Watch
@@ -41,7 +42,7 @@ class Command(BaseCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         job_args = parsed_args(options["job_args"])
         with plainly():
-            request = request_run(options["name"], job_args, by="scheduler_run")
+            request = request_run(options["name"], job_args, by=me())
             if not options["wait"]:
                 self.stdout.write(f"Requested: {options['name']} (request {request.id}).")
                 return
