@@ -7,6 +7,7 @@ from contextlib import closing, contextmanager
 from dataclasses import replace
 from datetime import timedelta
 from threading import Barrier
+from types import SimpleNamespace
 from typing import cast
 from uuid import uuid4
 
@@ -45,7 +46,8 @@ def keyed(key: str, **fields) -> EventFact:
 
 def plan(world: World) -> None:
     """The leader takes the requests, as its planner does."""
-    planner = Planner(world.leader, cast(Clock, None), RuntimeConfig, uuid7)
+    clock = cast(Clock, SimpleNamespace(now=world.now))
+    planner = Planner(world.leader, clock, RuntimeConfig, uuid7)
     term = cast(Term, type("Led", (), {"fence": world.fence, "epoch": world.fence.epoch}))
     planner._take_requests(term, 1000)
 
