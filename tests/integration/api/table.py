@@ -49,6 +49,8 @@ TABLE = [
     Row("GET", "/api/v1/jobs/{job}/triggers", Scope.READ),
     Row("PUT", "/api/v1/jobs/{job}/triggers", Scope.JOBS_WRITE),
     Row("POST", "/api/v1/fire-times", Scope.READ),
+    Row("GET", "/api/v1/jobs/{job}/why", Scope.READ),
+    Row("GET", "/api/v1/runs/{run_id}/why", Scope.READ),
     Row("POST", "/api/v1/jobs/{job}/run", Scope.RUNS_WRITE),
     Row("POST", "/api/v1/jobs/{job}/backfill", Scope.RUNS_WRITE),
     Row("GET", "/api/v1/runs", Scope.READ),

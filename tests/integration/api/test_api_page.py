@@ -51,9 +51,8 @@ def test_every_command_of_the_page_does_what_the_page_says(page, site, database,
         timeout=120,
     )
     assert done.returncode == 0, f"{done.stdout}\n{done.stderr}"
-    cluster, made, times, preview, edited, refused, asked, again, runs, bulk, plan, *rest = answers(
-        done.stdout
-    )
+    cluster, made, times, preview, edited, refused, asked, again, runs, *more = answers(done.stdout)
+    why, bulk, plan, *rest = more
     assert "has_leader" in cluster
     assert made["name"] == "nightly-report"
     assert len(times["times"]) == len(preview["times"]) == 3
@@ -62,6 +61,7 @@ def test_every_command_of_the_page_does_what_the_page_says(page, site, database,
     assert refused == conflict
     assert asked == again
     assert (runs["runs"], bulk["results"]) == ([], [])
+    assert "NO_LEADER" in {reason["code"] for reason in why["reasons"]}
     assert len(plan["slots"]) == 7
     assert rest[0]["state"] == "running"
     assert rest[1]["backfills"][0]["backfill_id"] == rest[0]["backfill_id"]

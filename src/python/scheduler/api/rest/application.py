@@ -34,6 +34,7 @@ from scheduler.api.rest import (
     runs,
     settings,
     triggers,
+    why,
 )
 from scheduler.api.rest.access import SECURITY_SCHEMES, Needs
 from scheduler.api.rest.answering import Problem
@@ -42,7 +43,18 @@ from scheduler.api.rest.refusals import AddressNotFound, InvalidFields, Malforme
 from scheduler.domain.tokens import TokenScope
 
 NAMESPACE, LANGUAGE = "api-1", "en"
-ROUTERS = (jobs, dependencies, triggers, run_actions, runs, backfills, events, cluster, settings)
+ROUTERS = (
+    jobs,
+    dependencies,
+    triggers,
+    run_actions,
+    runs,
+    backfills,
+    why,
+    events,
+    cluster,
+    settings,
+)
 
 DOCS_POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; "
