@@ -121,6 +121,53 @@ def test_an_export_applied_changes_nothing(database, jobs):
     assert exported(existing_jobs(), NOW) == text
 
 
+CALENDARS = """
+jobs:
+  payday:
+    command: noop
+    schedule: {kind: monthly, day: 25, at: "09:00"}
+    calendar: jp
+    calendar_rule: previous
+  close:
+    command: noop
+    schedule: {kind: business_day, nth: -1, at: "17:00"}
+    calendar: jp
+"""
+
+
+def test_jobs_on_business_days_come_back_as_they_went(database):
+    file = parse_job_file(CALENDARS, "jobs.yaml")
+    apply(file.declarations, source=file.source, by="ci")
+    again = parse_job_file(exported(existing_jobs(), NOW), "jobs.yaml")
+    assert plan(again.declarations, source=file.source).changes == ()
+    assert JobDefinition.objects.get(name="payday").calendar_rule == "previous"
+
+
+@pytest.mark.parametrize(
+    ("fields", "place", "said"),
+    [
+        ("schedule: {kind: business_day, nth: 1, at: '09:00'}", ":2", "calendar"),
+        ("every: 5m\n    calendar: jp\n    calendar_rule: next", ":6", "calendar_rule"),
+        ("every: 5m\n    calendar: jp\n    calendar_rule: sometimes", ":6", "only, next, previous"),
+    ],
+)
+def test_a_calendar_that_does_not_suit_the_schedule_is_refused(fields, place, said):
+    text = f"jobs:\n  a:\n    command: noop\n    {fields}\n"
+    with pytest.raises(InvalidDeclaration) as refused:
+        parse_job_file(text, "jobs.yaml")
+    assert str(refused.value).startswith(f"jobs.yaml{place}")
+    assert said in str(refused.value)
+
+
+@pytest.mark.parametrize("ask", [plan, lambda jobs, source: apply(jobs, source=source, by="ci")])
+def test_a_calendar_that_is_not_there_is_refused_when_it_is_planned(database, ask):
+    text = "jobs:\n  a: {command: noop, every: 5m, calendar: moon}\n"
+    file = parse_job_file(text, "jobs.yaml")
+    with pytest.raises(InvalidDeclaration, match=r"jobs\.yaml:2, .*'moon'; allowed: .*jp"):
+        ask(file.declarations, source=file.source)
+    assert not JobDefinition.objects.exists()
+
+
 def test_an_export_makes_the_same_jobs_elsewhere(database):
     text = "jobs:\n  夜間レポート: {command: noop, description: 毎晩の集計, every: 5m}\n"
     file = parse_job_file(text, "jobs.yaml")

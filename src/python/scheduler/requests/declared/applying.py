@@ -20,7 +20,7 @@ from scheduler.domain.declaring import (
     digest,
     plan_changes,
 )
-from scheduler.domain.errors import DeclarationsChanged, NotTheOwner
+from scheduler.domain.errors import DeclarationsChanged, InvalidDeclaration, NotTheOwner
 from scheduler.models import CodeRevision, JobDefinition
 from scheduler.requests.calendars import ensure_calendar
 from scheduler.requests.declared.fields import FIELDS
@@ -28,6 +28,7 @@ from scheduler.requests.declared.parts import related_parts
 from scheduler.requests.jobs import delete_definition, save_definition
 from scheduler.requests.links import lock_dependencies
 from scheduler.requests.recording import Ring, record, writing
+from scheduler.store.calendars import calendar_names
 from scheduler.store.clock import rdb_now
 
 APPLY_LOCK = 7_301_552_208
@@ -52,8 +53,10 @@ def plan(
     prune: bool = False,
     take_over: bool = False,
 ) -> Plan:
-    """What ``apply`` would do now; changes nothing."""
+    """What ``apply`` would do now; changes nothing. Raises InvalidDeclaration for a calendar that
+    is not there."""
     existing = existing_jobs(source, [job.name for job in declared])
+    _check_calendars(declared)
     return plan_changes(declared, existing, source=source, prune=prune, take_over=take_over)
 
 
@@ -105,6 +108,17 @@ def apply_new_code(
     except IntegrityError as error:
         raise DeclarationsChanged(CODE) from error
     return done
+
+
+def _check_calendars(declared: Sequence[Declaration]) -> None:
+    """Raises InvalidDeclaration for a calendar that nobody has made."""
+    using = [job for job in declared if job.fields.get("calendar")]
+    known = calendar_names() if using else []
+    for job in using:
+        name = job.fields["calendar"]
+        if name not in known:
+            problem = f"there is no calendar {name!r}"
+            raise InvalidDeclaration(job.where, job.name, "calendar", problem, ", ".join(known))
 
 
 def latest_revision() -> CodeRevision | None:

@@ -14,10 +14,11 @@ from django.core.exceptions import ValidationError
 from django.core.validators import MinValueValidator
 from django.db import models
 
+from scheduler.domain.calendars import PLAIN, CalendarRule
 from scheduler.domain.declaring import SCHEDULE_FORMS, schedule_of
 from scheduler.domain.errors import InvalidArgs, InvalidDeclaration, InvalidSchedule
 from scheduler.domain.launching import CALL_COMMAND, command_arguments
-from scheduler.domain.schedules import Window, parse_schedule, with_anchor
+from scheduler.domain.schedules import CalendarUse, Window, parse_schedule, with_anchor
 from scheduler.models import JobDefinition
 from scheduler.requests.declared.parts import related_parts
 from scheduler.requests.jobs import EDITABLE_FIELDS
@@ -211,12 +212,23 @@ def _schedule(
     try:
         window = Window(fields.get("starts_at"), fields.get("ends_at"))
         given = {"kind": "interval", "seconds": 1} if spec is None else spec
-        parse_schedule(with_anchor(given, DEFAULT_ZONE), fields["timezone"], window)
+        use = _calendar_use(fields)
+        parse_schedule(with_anchor(given, DEFAULT_ZONE), fields["timezone"], window, use)
     except InvalidSchedule as error:
-        at = {"timezone": "timezone", "end_at": "ends_at"}.get(error.field, form)
+        own = {"timezone", "calendar", "calendar_rule"}
+        at = "ends_at" if error.field == "end_at" else error.field if error.field in own else form
         problem = str(error).partition("; allowed:")[0]
         raise InvalidDeclaration(place(at), job, at, problem, error.allowed) from None
     return spec
+
+
+def _calendar_use(fields: Mapping[str, Any]) -> CalendarUse | None:
+    """Some calendar in the place of the one that is named: whether that exists, and its days, are
+    asked of the database when the job is saved."""
+    rule = fields.get("calendar_rule", CalendarRule.ONLY)
+    if not fields.get("calendar") or rule not in CalendarRule:
+        return None
+    return CalendarUse(PLAIN, CalendarRule(rule))
 
 
 def _check_whole(
@@ -225,7 +237,8 @@ def _check_whole(
     if fields["executor"] == "management_command" and not fields["command_name"]:
         raise InvalidDeclaration(place(""), job, "command", "missing", "a management command")
     _check_args(job, fields, place)
-    whole = {**fields, "schedule": None}
+    # No calendar either: which there are is asked of the database when the jobs are planned.
+    whole = {**fields, "schedule": None, "calendar": ""}
     try:
         definition = JobDefinition(name=job, **whole)
         definition.clean_fields(exclude={"name"})
