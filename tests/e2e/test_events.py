@@ -1,9 +1,7 @@
 """An event that was answered is never lost: SIGKILL of the web process, or of the leader, right
 after the answer, and each matching job still has exactly one run of it."""
 
-import shutil
 import signal
-import tempfile
 import threading
 import time
 import uuid
@@ -34,14 +32,6 @@ JOBS = [
     ),
     job("refund", "sample_event", None, triggers=[{"event_type": "return.placed"}]),
 ]
-
-
-@pytest.fixture(scope="module")
-def folder() -> Iterator[Path]:
-    """A short path: those of Unix sockets are limited."""
-    folder = Path(tempfile.mkdtemp(prefix="scheduler-e2e-"))
-    yield folder
-    shutil.rmtree(folder, ignore_errors=True)
 
 
 @pytest.fixture(scope="module")

@@ -1,57 +1,24 @@
 """What docs/api.md and its Japanese page show is run as it stands there."""
 
 import json
-import os
 import re
-import subprocess
-import sys
-from pathlib import Path
-from typing import Any
 
 import pytest
 
 from scheduler.models import Backfill, JobDefinition, RunRequest
 from tests.integration.api.callers import token_api
+from tests.integration.api.pages import SHELL, answers, run_commands, text_of
 from tests.integration.api.table import TABLE
 
-ROOT = Path(__file__).resolve().parents[3]
 PAGES = ["api.md", "api.ja.md"]
-SHELL = re.compile(r"^```sh\n(.*?)^```", re.DOTALL | re.MULTILINE)
 JSON = re.compile(r"^```json\n(.*?)^```", re.DOTALL | re.MULTILINE)
-DOCUMENTED_URL = "http://127.0.0.1:8000"
-
-
-def text_of(page: str) -> str:
-    return (ROOT / "docs" / page).read_text(encoding="utf-8")
-
-
-def answers(output: str) -> list[dict[str, Any]]:
-    """The JSON objects in an output, in order."""
-    decoder, found, at = json.JSONDecoder(), [], output.find("{")
-    while at >= 0:
-        value, end = decoder.raw_decode(output, at)
-        found.append(value)
-        at = output.find("{", end)
-    return found
 
 
 @pytest.mark.parametrize("page", PAGES)
 def test_every_command_of_the_page_does_what_the_page_says(page, site, database, tmp_path):
     text = text_of(page)
-    script = f'set -euo pipefail\npython() {{ "{sys.executable}" "$@"; }}\n'
-    script += "\n".join(SHELL.findall(text)).replace(DOCUMENTED_URL, site)
-    (tmp_path / "manage.py").symlink_to(ROOT / "manage.py")
-    done = subprocess.run(
-        ["bash", "-c", script],
-        cwd=tmp_path,
-        env={**os.environ, "DATABASE_URL": database.dsn},
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=120,
-    )
-    assert done.returncode == 0, f"{done.stdout}\n{done.stderr}"
-    cluster, made, times, preview, edited, refused, asked, again, runs, *more = answers(done.stdout)
+    told = run_commands(text, site, database.dsn, tmp_path, beside=("manage.py",))
+    cluster, made, times, preview, edited, refused, asked, again, runs, *more = answers(told)
     why, bulk, plan, *rest = more
     assert "has_leader" in cluster
     assert made["name"] == "nightly-report"
@@ -65,7 +32,7 @@ def test_every_command_of_the_page_does_what_the_page_says(page, site, database,
     assert len(plan["slots"]) == 7
     assert rest[0]["state"] == "running"
     assert rest[1]["backfills"][0]["backfill_id"] == rest[0]["backfill_id"]
-    assert "7 slots would run" in done.stdout
+    assert "7 slots would run" in told
     assert RunRequest.objects.get().args == ["--deploy"]
     assert Backfill.objects.get().pace == 2
     assert JobDefinition.objects.get().priority == 5

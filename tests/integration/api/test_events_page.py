@@ -1,37 +1,17 @@
 """What docs/events.md and its Japanese page show is run as it stands there."""
 
 import json
-import os
 import re
-import subprocess
-import sys
-from pathlib import Path
 from typing import Any
 
 import pytest
 
 from scheduler.domain.triggers import OPERATORS, ROOTS
 from scheduler.models import Event, RunRequest
+from tests.integration.api.pages import answers, run_commands, text_of
 
-ROOT = Path(__file__).resolve().parents[3]
 PAGES = ["events.md", "events.ja.md"]
-SHELL = re.compile(r"^```sh\n(.*?)^```", re.DOTALL | re.MULTILINE)
 PYTHON = re.compile(r"^```python\n(.*?)^```", re.DOTALL | re.MULTILINE)
-DOCUMENTED_URL = "http://127.0.0.1:8000"
-
-
-def text_of(page: str) -> str:
-    return (ROOT / "docs" / page).read_text(encoding="utf-8")
-
-
-def answers(output: str) -> list[dict[str, Any]]:
-    """The JSON objects in an output that holds other lines too."""
-    decoder, found, at = json.JSONDecoder(), [], output.find('{"id"')
-    while at >= 0:
-        value, end = decoder.raw_decode(output, at)
-        found.append(value)
-        at = output.find('{"id"', end)
-    return found
 
 
 @pytest.mark.parametrize("page", PAGES)
@@ -39,23 +19,9 @@ def test_the_way_from_nothing_to_a_run(page, site, database, tmp_path):
     text = text_of(page)
     make_job, job_code = PYTHON.findall(text)
     exec(compile(make_job, page, "exec"), {})
-    script = "".join(["set -euo pipefail\n", f'python() {{ "{sys.executable}" "$@"; }}\n'])
-    script += "\n".join(SHELL.findall(text)).replace(DOCUMENTED_URL, site)
-    assert site in script
-    for name in ("manage.py", "scripts"):
-        (tmp_path / name).symlink_to(ROOT / name)
-    done = subprocess.run(
-        ["bash", "-c", script],
-        cwd=tmp_path,
-        env={**os.environ, "DATABASE_URL": database.dsn},
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=120,
-    )
-    assert done.returncode == 0, done.stderr
-    assert 'arguments: {"fail_level": "ERROR", "tag": "models"}' in done.stdout
-    told = answers(done.stdout)
+    output = run_commands(text, site, database.dsn, tmp_path, beside=("manage.py", "scripts"))
+    assert 'arguments: {"fail_level": "ERROR", "tag": "models"}' in output
+    told = answers(output, '{"id"')
     assert [one["status"] for one in told] == [
         *("accepted", "repeated", "accepted", "accepted", "repeated"),
     ]
