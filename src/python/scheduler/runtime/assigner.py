@@ -22,6 +22,8 @@ IDLE_SECONDS = 60.0
 BEFORE_ALL = UUID(int=0)
 
 PAUSE_SECONDS = 0.1
+"""While much waits, the next tick begins so long after the last one began, at the soonest."""
+
 MANY, SPARE_PLACES = 200, 3
 LOOK_PAUSES, LONGEST_PAUSE_SECONDS = 4.0, 1.0
 """After a look at MANY waiting runs, so many times as long as it took pass before the next: looks
@@ -210,8 +212,6 @@ class Assigner:
         if not answer.assigned:
             return []
         triples = [(run, worker, term.next_assign_seq()) for run, worker in answer.assigned]
-        if not answer.counted:
-            return self._store.assign(term.fence, triples)
         return self._store.assign(term.fence, triples, counted=answer.counted)
 
     def _tell(self, term: Term, orders: Sequence[tuple[str, StartOrder]]) -> None:

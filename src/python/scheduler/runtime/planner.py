@@ -122,7 +122,7 @@ class Planner:
 
     # ------------------------------------------------------------------------------- due slots
 
-    def _sorted(
+    def _readable_or_not(
         self, rows: Sequence[DefinitionRow]
     ) -> tuple[list[PlannableDefinition], list[DefinitionRow]]:
         """What can be planned, and what cannot be read; neither what was edited meanwhile."""
@@ -201,7 +201,7 @@ class Planner:
     def _record_together(
         self, term: Term, rows: Sequence[DefinitionRow], now: datetime, horizon: datetime
     ) -> None:
-        readable, unreadable = self._sorted(rows)
+        readable, unreadable = self._readable_or_not(rows)
         readable = self._with_kept_slots(readable)
         moves = [self._move(each) for each in plan(readable, now, horizon)]
         moves += [_put_aside(row, now) for row in unreadable]

@@ -82,43 +82,40 @@ RECORD_PLAN = Statement(
     },
     result="SELECT m.id FROM moved AS m",
 )
+
+
+def _dropping(step: str, led_to_by: str) -> dict[str, str]:
+    """Rows from before an edit that the new plan lacks go, with what is kept beside them."""
+    return {
+        step: f"""
+            DELETE FROM scheduler_job_run AS r
+            WHERE {led_to_by} AND r.attempt = 1 AND substr(r.slot_key, 1, 2) = 't:'
+              AND EXISTS (SELECT 1 FROM picked AS p WHERE p.id = r.definition_id
+                                                      AND r.scheduled_for > p.replaces_after)
+              AND NOT EXISTS (SELECT 1 FROM n WHERE n.definition_id = r.definition_id
+                                                AND n.slot_key = r.slot_key)
+            RETURNING r.id
+        """,
+        f"{step}_why": f"""
+            DELETE FROM scheduler_job_run_detail AS x
+            WHERE x.run_id IN (SELECT r.id FROM {step} AS r)
+        """,
+    }
+
+
 # A run is due at its slot or later: due_at leads to the rows by their index.
-_DROP_REPLACED = {
-    "dropped": """
-        DELETE FROM scheduler_job_run AS r
-        WHERE r.finished_at IS NULL AND r.due_at > %(replaced_from)s
-          AND r.state IN ('PENDING', 'ASSIGNED') AND r.attempt = 1
-          AND substr(r.slot_key, 1, 2) = 't:'
-          AND EXISTS (SELECT 1 FROM picked AS p WHERE p.id = r.definition_id
-                                                  AND r.scheduled_for > p.replaces_after)
-          AND NOT EXISTS (SELECT 1 FROM n WHERE n.definition_id = r.definition_id
-                                            AND n.slot_key = r.slot_key)
-        RETURNING r.id
-    """,
-    "forgotten": """
-        DELETE FROM scheduler_job_run_detail AS x
-        WHERE x.run_id IN (SELECT r.id FROM dropped AS r)
-    """,
-}
-# Slots that a calendar skipped ahead of time and that the edit took away. They are finished, so the
-# index of open rows does not lead to them; slot keys do, for they rise with time.
-_DROP_SKIPPED = {
-    "unplanned": """
-        DELETE FROM scheduler_job_run AS r
-        WHERE r.definition_id IN (SELECT p.id FROM picked AS p)
-          AND r.slot_key >= %(replaced_key)s AND substr(r.slot_key, 1, 2) = 't:'
-          AND r.state = 'SKIPPED' AND r.reason = 'CALENDAR' AND r.attempt = 1 AND r.slot_count = 1
-          AND EXISTS (SELECT 1 FROM picked AS p WHERE p.id = r.definition_id
-                                                  AND r.scheduled_for > p.replaces_after)
-          AND NOT EXISTS (SELECT 1 FROM n WHERE n.definition_id = r.definition_id
-                                            AND n.slot_key = r.slot_key)
-        RETURNING r.id
-    """,
-    "unexplained": """
-        DELETE FROM scheduler_job_run_detail AS x
-        WHERE x.run_id IN (SELECT r.id FROM unplanned AS r)
-    """,
-}
+_DROP_WAITING = _dropping(
+    "dropped",
+    """r.finished_at IS NULL AND r.due_at > %(replaced_from)s
+       AND r.state IN ('PENDING', 'ASSIGNED')""",
+)
+# Slots that a calendar skipped ahead of time. They are finished, so the index of open rows does not
+# lead to them; slot keys do, for they rise with time.
+_DROP_SKIPPED = _dropping(
+    "unplanned",
+    """r.definition_id IN (SELECT p.id FROM picked AS p) AND r.slot_key >= %(replaced_key)s
+       AND r.state = 'SKIPPED' AND r.reason = 'CALENDAR' AND r.slot_count = 1""",
+)
 # A row planned ahead whose day the edit made a day off. (A row that is SKIPPED is finished: it
 # stays so where the edit made its day a working one.)
 _CLOSE_PLANNED = {
@@ -145,7 +142,7 @@ _CLOSE_PLANNED = {
     "closed_noted": note_ends("closed"),
 }
 RECORD_EDITS = replace(
-    RECORD_PLAN, steps={**RECORD_PLAN.steps, **_DROP_REPLACED, **_DROP_SKIPPED, **_CLOSE_PLANNED}
+    RECORD_PLAN, steps={**RECORD_PLAN.steps, **_DROP_WAITING, **_DROP_SKIPPED, **_CLOSE_PLANNED}
 )
 RECORD_REQUESTS = Statement(
     batches={"n": {"request_id": "uuid", **NEW_RUN}},
