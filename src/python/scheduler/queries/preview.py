@@ -11,7 +11,7 @@ from itertools import islice, takewhile
 from typing import Any
 
 from scheduler.domain.calendars import BusinessCalendar, CalendarRule, Closing, days_between
-from scheduler.domain.errors import InvalidSchedule, JobNotFound
+from scheduler.domain.errors import InvalidSchedule
 from scheduler.domain.schedules import (
     CalendarUse,
     Occurrence,
@@ -21,8 +21,8 @@ from scheduler.domain.schedules import (
     with_anchor,
 )
 from scheduler.domain.schedules.business import day_start
-from scheduler.models import JobDefinition
 from scheduler.store.calendars import find_calendar
+from scheduler.store.jobs import find_job
 
 COUNT_AT_MOST = 1000
 TIMES_PER_DAY = 24
@@ -92,11 +92,7 @@ def fire_times(schedule: Schedule, after: datetime, count: int, lang: str = "en"
 def schedule_of(name: str) -> Schedule:
     """The schedule of a saved job. Raises JobNotFound, InvalidSchedule (also for a job that runs
     by hand only), CalendarNotFound, InvalidCalendar."""
-    jobs = JobDefinition.objects.filter(deleted_at=None)
-    job = jobs.filter(name=name).first()
-    if job is None:
-        raise JobNotFound(name, jobs.values_list("name", flat=True)[:10_000])
-    schedule = job.parsed_schedule()
+    schedule = find_job(name).parsed_schedule()
     if schedule is None:
         raise InvalidSchedule("schedule", None, f"a schedule; job {name!r} runs by hand only")
     return schedule

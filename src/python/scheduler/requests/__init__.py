@@ -22,7 +22,6 @@ from scheduler.requests.dependencies import set_dependencies
 from scheduler.requests.events import ingest
 from scheduler.requests.jobs import (
     delete_definition,
-    find_job,
     release_ownership,
     save_definition,
     set_enabled,
@@ -30,6 +29,7 @@ from scheduler.requests.jobs import (
 from scheduler.requests.quarantine import quarantine_job, release_quarantine
 from scheduler.requests.runs import find_run, request_cancel, request_rerun, request_run
 from scheduler.requests.triggers import set_triggers
+from scheduler.store.jobs import find_job
 
 __all__ = [
     "delete_calendar",

@@ -22,9 +22,10 @@ from scheduler.domain.errors import InvalidArgs, SchedulerError
 from scheduler.domain.values import OPEN_STATES, RunState
 from scheduler.models import Backfill, BackfillSlot, JobDefinition, JobRun, RunRequest
 from scheduler.models.runs import new_id
-from scheduler.requests.jobs import find_job
 from scheduler.requests.recording import Ring, record, tell, writing
+from scheduler.requests.runs import cancel_open
 from scheduler.store.clock import rdb_now
+from scheduler.store.jobs import find_job
 
 LIMIT = 1000
 COVERING = sorted({RunState.SUCCEEDED, *OPEN_STATES})
@@ -201,11 +202,6 @@ def _end_feed(backfill: Backfill, now: datetime) -> int:
 
 
 def _cancel_runs(backfill: Backfill, now: datetime) -> int:
-    runs = JobRun.objects.filter(
-        definition_id=backfill.definition_id,
-        finished_at=None,
-        cancel_requested_at=None,
-        slot_key__startswith=key_prefix(backfill.pk),
-    )
-    ids = list(runs.order_by("pk").select_for_update(no_key=True).values_list("pk", flat=True))
-    return JobRun.objects.filter(pk__in=ids).update(cancel_requested_at=now)
+    prefix = key_prefix(backfill.pk)
+    runs = JobRun.objects.filter(definition_id=backfill.definition_id, slot_key__startswith=prefix)
+    return cancel_open(runs, now)

@@ -1,14 +1,12 @@
 """Many runs at once: canceled or repeated in one transaction, with one entry in the record."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from enum import StrEnum
 from uuid import UUID
 
-from scheduler.domain.lineage import again_key
 from scheduler.models import JobRun, JobRunDetail, RunRequest
-from scheduler.models.choices import RequestKind
-from scheduler.models.runs import new_id
 from scheduler.requests.recording import Ring, record, tell, writing
+from scheduler.requests.runs import rerun_of
 from scheduler.store.clock import rdb_now
 
 RUNS_AT_MOST = 1000
@@ -51,7 +49,8 @@ def request_reruns(
         details = JobRunDetail.objects.in_bulk(list(rows))
         found = {run_id: _repeatable(rows.get(run_id)) for run_id in run_ids}
         wanted = [rows[run] for run, outcome in found.items() if outcome is BulkOutcome.REQUESTED]
-        requests = _requests(wanted, details, by)
+        now = rdb_now()
+        requests = {row.pk: rerun_of(row, details.get(row.pk), now, by=by) for row in wanted}
         RunRequest.objects.bulk_create(requests.values(), batch_size=500)
         if requests:
             told = [str(run) for run in requests]
@@ -75,24 +74,3 @@ def _repeatable(row: JobRun | None) -> BulkOutcome:
     if row is None:
         return BulkOutcome.NOT_FOUND
     return BulkOutcome.JOB_DELETED if row.definition.deleted_at else BulkOutcome.REQUESTED
-
-
-def _requests(
-    rows: Sequence[JobRun], details: Mapping[UUID, JobRunDetail], by: str
-) -> dict[UUID, RunRequest]:
-    now, made = rdb_now(), {}
-    for row in rows:
-        request, kept = new_id(), details.get(row.pk)
-        made[row.pk] = RunRequest(
-            id=request,
-            kind=RequestKind.RERUN,
-            definition_id=row.definition_id,
-            slot_key=again_key(row.slot_key, request),
-            scheduled_for=now,
-            args=kept.args if kept else None,
-            event_id=kept.event_id if kept else None,
-            rerun_of=row.pk,
-            requested_by=by[:200],
-            requested_at=now,
-        )
-    return made

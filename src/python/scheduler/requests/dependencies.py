@@ -8,10 +8,11 @@ from django.db.models import F
 from scheduler.domain.dependency_graph import DependencySpec, find_cycle, parse_dependency
 from scheduler.domain.errors import DependencyCycle, InvalidDependency
 from scheduler.models import Dependency, JobDefinition
-from scheduler.requests.jobs import find_job, refuse_managed
+from scheduler.requests.jobs import refuse_managed
 from scheduler.requests.links import lock_dependencies
 from scheduler.requests.recording import Ring, record, tell, writing
 from scheduler.store.clock import rdb_now
+from scheduler.store.jobs import find_job
 
 
 def set_dependencies(

@@ -11,9 +11,9 @@ from django.db import IntegrityError
 
 from scheduler.domain.errors import SchedulerError
 from scheduler.models import RunRequest
-from scheduler.requests.jobs import find_job
 from scheduler.requests.recording import Ring, writing
 from scheduler.requests.runs import request_run
+from scheduler.store.jobs import find_job
 
 
 class KeyReused(SchedulerError):

@@ -14,14 +14,16 @@ from django.db.models import F
 
 from scheduler.domain.declaring import is_managed, same
 from scheduler.domain.edits import planned_anew
-from scheduler.domain.errors import JobNotFound, ManagedByCode
+from scheduler.domain.errors import ManagedByCode
 from scheduler.domain.schedules import with_anchor
 from scheduler.domain.values import RunState
 from scheduler.models import JobDefinition, JobRun, RunRequest
 from scheduler.requests.calendars import ensure_calendar
 from scheduler.requests.links import cut_off, lock_dependencies
 from scheduler.requests.recording import Ring, record, tell, writing
+from scheduler.requests.runs import cancel_open
 from scheduler.store.clock import rdb_now
+from scheduler.store.jobs import find_job
 
 WHEN_FIELDS = frozenset(
     {"schedule", "timezone", "starts_at", "ends_at", "calendar", "calendar_rule", "enabled"}
@@ -33,15 +35,6 @@ EDITABLE_FIELDS = frozenset(
     for field in JobDefinition._meta.concrete_fields
     if field.editable and field.name not in {"id", "name"}
 )
-
-
-def find_job(name: str) -> JobDefinition:
-    """The definition of this name that is not deleted. Raises JobNotFound with the nearest."""
-    found = JobDefinition.objects.filter(name=name, deleted_at=None).first()
-    if found is None:
-        known = JobDefinition.objects.filter(deleted_at=None).values_list("name", flat=True)
-        raise JobNotFound(name, known[:10_000])
-    return found
 
 
 def save_definition(
@@ -135,21 +128,11 @@ def delete_definition(
             **planned_anew(definition, now),
         )
         RunRequest.objects.filter(definition=definition, handled_at=None).update(handled_at=now)
-        _cancel_what_waits(definition, now)
+        # With the job goes what its runs wait for: its upstreams, the end of its quarantine.
+        waiting = [RunState.PENDING, RunState.ASSIGNED]
+        cancel_open(JobRun.objects.filter(definition=definition, state__in=waiting), now)
         record("job_deleted", name, by)
         tell(ring, "leader")
-
-
-def _cancel_what_waits(definition: JobDefinition, now: datetime) -> None:
-    """With the job goes what its runs wait for: its upstreams, the end of its quarantine."""
-    waiting = JobRun.objects.filter(
-        definition=definition,
-        finished_at=None,
-        state__in=[RunState.PENDING, RunState.ASSIGNED],
-        cancel_requested_at=None,
-    )
-    ids = list(waiting.order_by("pk").select_for_update(no_key=True).values_list("pk", flat=True))
-    JobRun.objects.filter(pk__in=ids).update(cancel_requested_at=now)
 
 
 def _refuse_unknown(fields: dict[str, Any]) -> None:

@@ -3,9 +3,9 @@
 from scheduler.domain.alerts import AlertCode
 from scheduler.models import JobDefinition
 from scheduler.requests.alerting import alert, said
-from scheduler.requests.jobs import find_job
 from scheduler.requests.recording import Ring, record, tell, writing
 from scheduler.store.clock import rdb_now
+from scheduler.store.jobs import find_job
 
 
 def quarantine_job(name: str, *, by: str, reason: str = "", ring: Ring | None = None) -> bool:

@@ -1,16 +1,19 @@
 """Runs as people ask for them: now, again, or no longer."""
 
+from datetime import datetime
 from typing import Any
 from uuid import UUID
+
+from django.db.models import QuerySet
 
 from scheduler.domain.errors import InvalidArgs, JobNotFound, RunNotFound
 from scheduler.domain.lineage import BY_HAND, again_key
 from scheduler.models import JobRun, JobRunDetail, RunRequest
 from scheduler.models.choices import RequestKind
 from scheduler.models.runs import new_id
-from scheduler.requests.jobs import find_job
 from scheduler.requests.recording import Ring, record, tell, writing
 from scheduler.store.clock import rdb_now
+from scheduler.store.jobs import find_job
 
 
 def request_run(
@@ -29,8 +32,18 @@ def request_run(
     if args is not None and not isinstance(args, list | dict):
         raise InvalidArgs(name, f"{type(args).__name__} given", "a JSON list or a JSON object")
     with writing():
-        definition = find_job(name).pk
-        request = _request(RequestKind.RUN_NOW, definition, args, by, key=idempotency_key)
+        now, request_id = rdb_now(), new_id()
+        request = RunRequest.objects.create(
+            id=request_id,
+            kind=RequestKind.RUN_NOW,
+            definition=find_job(name),
+            slot_key=f"{BY_HAND}{request_id}",
+            scheduled_for=now,
+            args=args,
+            requested_by=by,
+            requested_at=now,
+            idempotency_key=idempotency_key,
+        )
         record("run_requested", name, by, request=str(request.id))
         tell(ring, "leader")
     return request
@@ -45,15 +58,8 @@ def request_rerun(run_id: UUID, *, by: str, ring: Ring | None = None) -> RunRequ
         run = find_run(run_id)
         if run.definition.deleted_at is not None:
             raise JobNotFound(run.definition.name)
-        detail = JobRunDetail.objects.filter(run_id=run_id).first()
-        request = _request(
-            RequestKind.RERUN,
-            run.definition_id,
-            detail.args if detail else None,
-            by,
-            again=run,
-            event_id=detail.event_id if detail else None,
-        )
+        request = rerun_of(run, JobRunDetail.objects.filter(pk=run_id).first(), rdb_now(), by=by)
+        request.save(force_insert=True)
         record("rerun_requested", run.definition.name, by, run=str(run_id))
         tell(ring, "leader")
     return request
@@ -84,26 +90,27 @@ def find_run(run_id: UUID) -> JobRun:
     return run
 
 
-def _request(
-    kind: RequestKind,
-    definition_id: int,
-    args: Any,
-    by: str,
-    again: JobRun | None = None,
-    key: str | None = None,
-    event_id: UUID | None = None,
-) -> RunRequest:
-    now, request = rdb_now(), new_id()
-    return RunRequest.objects.create(
-        id=request,
-        kind=kind,
-        definition_id=definition_id,
-        slot_key=again_key(again.slot_key, request) if again else f"{BY_HAND}{request}",
+def rerun_of(run: JobRun, kept: JobRunDetail | None, now: datetime, *, by: str) -> RunRequest:
+    """The wish, not saved yet, for a new run of the same job; ``kept`` is what it began with."""
+    request_id = new_id()
+    return RunRequest(
+        id=request_id,
+        kind=RequestKind.RERUN,
+        definition_id=run.definition_id,
+        slot_key=again_key(run.slot_key, request_id),
         scheduled_for=now,
-        args=args,
-        rerun_of=again.pk if again else None,
-        event_id=event_id,
-        requested_by=by,
+        args=kept.args if kept else None,
+        event_id=kept.event_id if kept else None,
+        rerun_of=run.pk,
+        requested_by=by[:200],
         requested_at=now,
-        idempotency_key=key,
     )
+
+
+def cancel_open(runs: QuerySet[JobRun], now: datetime) -> int:
+    """Ask for the end of those of ``runs`` that are open and were not asked before; how many.
+
+    Locked in the order of their ids, as by everybody who locks several. In a transaction."""
+    rows = runs.filter(finished_at=None, cancel_requested_at=None).order_by("pk")
+    ids = list(rows.select_for_update(no_key=True).values_list("pk", flat=True))
+    return JobRun.objects.filter(pk__in=ids).update(cancel_requested_at=now)

@@ -6,9 +6,10 @@ from django.db.models import F
 
 from scheduler.domain.triggers import InvalidTrigger, Trigger, parse_triggers
 from scheduler.models import EventTrigger, JobDefinition
-from scheduler.requests.jobs import find_job, refuse_managed
+from scheduler.requests.jobs import refuse_managed
 from scheduler.requests.recording import record, writing
 from scheduler.store.clock import rdb_now
+from scheduler.store.jobs import find_job
 
 
 def set_triggers(

@@ -16,7 +16,7 @@ from scheduler.management.asking import me
 from scheduler.management.failing import BAD_INPUT, plainly
 from scheduler.management.json_args import load_json
 from scheduler.queries.triggers import triggers_of
-from scheduler.requests.jobs import find_job
+from scheduler.requests import find_job
 from scheduler.requests.triggers import set_triggers
 
 NO_ID = UUID(int=0)
