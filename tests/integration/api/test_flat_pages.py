@@ -9,7 +9,8 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
 from scheduler.domain.values import RunState
-from scheduler.queries.run_lists import SCAN, RunFilter, run_page
+from scheduler.queries.paging import SCAN
+from scheduler.queries.run_lists import RunFilter, run_page
 from scheduler.requests import find_job, save_definition
 
 pytestmark = pytest.mark.postgres

@@ -10,6 +10,7 @@ from django.db.models import QuerySet
 
 from scheduler.domain.values import RunState
 from scheduler.models import Backfill, BackfillSlot, JobRun
+from scheduler.queries.paging import below, cut
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,15 +53,11 @@ def backfill_page(
     *, job: str | None = None, before: UUID | None = None, limit: int = 50
 ) -> BackfillPage:
     """The newest ``limit`` backfills whose id is below ``before``."""
-    rows = Backfill.objects.order_by("-pk")
-    if before is not None:
-        rows = rows.filter(pk__lt=before)
+    rows = below(Backfill.objects.order_by("-pk"), before)
     if job is not None:
         rows = rows.filter(definition__name=job)
     found = _views(rows[: limit + 1])
-    if len(found) > limit:
-        return BackfillPage(tuple(found[:limit]), found[limit - 1].backfill_id)
-    return BackfillPage(tuple(found), None)
+    return BackfillPage(*cut(found, limit, lambda backfill: backfill.backfill_id))
 
 
 def backfill_view(backfill_id: UUID) -> BackfillView | None:

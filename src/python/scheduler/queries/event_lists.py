@@ -1,18 +1,13 @@
 """Events in pages, newest first; each page looks at a bounded number of rows."""
 
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from django.db.models import QuerySet
-
 from scheduler.domain.events import EventNotFound
 from scheduler.models import Event
-from scheduler.queries.runs import id_at
-
-SCAN = 20_000
-APART = timedelta(days=1)
+from scheduler.queries.paging import SCAN, below, cut, given, made_between, scanned
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,18 +33,10 @@ def event_page(
     wanted: EventFilter, *, before: UUID | None = None, limit: int = 50, scan: int = SCAN
 ) -> EventPage:
     """The newest ``limit`` events whose id is below ``before``, without their payloads."""
-    rows = _in_reach(wanted)
-    if before is not None:
-        rows = rows.filter(pk__lt=before)
-    conditions = _conditions(wanted)
-    end = _end_of_scan(rows, scan) if conditions else None
-    if end is not None:
-        rows = rows.filter(pk__gte=end)
-    shown = rows.filter(**conditions).order_by("-pk").defer("payload")
-    found = tuple(shown[: limit + 1])
-    if len(found) > limit:
-        return EventPage(found[:limit], found[limit - 1].pk)
-    return EventPage(found, end)
+    made = made_between(Event.objects.all(), wanted.received_from, wanted.received_until)
+    rows, end = scanned(below(made, before), _conditions(wanted), scan)
+    found = list(rows.defer("payload")[: limit + 1])
+    return EventPage(*cut(found, limit, lambda event: event.pk, end))
 
 
 def find_event(event_id: UUID) -> Event:
@@ -60,25 +47,12 @@ def find_event(event_id: UUID) -> Event:
     return found
 
 
-def _in_reach(wanted: EventFilter) -> QuerySet[Event]:
-    """Ids are made when events are received: they bound the range."""
-    rows = Event.objects.all()
-    if wanted.received_from is not None:
-        rows = rows.filter(pk__gte=id_at(wanted.received_from - APART))
-    if wanted.received_until is not None:
-        rows = rows.filter(pk__lt=id_at(wanted.received_until + APART))
-    return rows
-
-
 def _conditions(wanted: EventFilter) -> dict[str, Any]:
-    given = {
-        "type": wanted.type,
-        "source": wanted.source,
-        "received_at__gte": wanted.received_from,
-        "received_at__lt": wanted.received_until,
-    }
-    return {key: value for key, value in given.items() if value is not None}
-
-
-def _end_of_scan(rows: QuerySet[Event], scan: int) -> UUID | None:
-    return rows.order_by("-pk").values_list("pk", flat=True)[scan - 1 : scan].first()
+    return given(
+        {
+            "type": wanted.type,
+            "source": wanted.source,
+            "received_at__gte": wanted.received_from,
+            "received_at__lt": wanted.received_until,
+        }
+    )

@@ -1,13 +1,13 @@
 """Jobs in pages, in the order of their names; deleted ones are not shown."""
 
 import re
-from collections.abc import Iterable
 from dataclasses import dataclass
 
 from scheduler.domain.errors import JobNotFound
 from scheduler.models import JobDefinition
+from scheduler.queries.paging import cut
+from scheduler.store.jobs import known_names
 
-NAME_LENGTH, SEARCHED = 200, 5_000
 BY_ID = re.compile(r"id:([0-9]{1,18})\Z")
 
 
@@ -42,10 +42,7 @@ def job_page(wanted: JobFilter, *, after: str | None = None, limit: int = 50) ->
         rows = rows.filter(queue=wanted.queue)
     if wanted.quarantined is not None:
         rows = rows.filter(quarantined_at__isnull=not wanted.quarantined)
-    found = tuple(rows[: limit + 1])
-    if len(found) > limit:
-        return JobPage(found[:limit], found[limit - 1].name)
-    return JobPage(found, None)
+    return JobPage(*cut(list(rows[: limit + 1]), limit, lambda job: job.name))
 
 
 def job_named(name: str) -> JobDefinition:
@@ -60,11 +57,3 @@ def job_named(name: str) -> JobDefinition:
     if found is None:
         raise JobNotFound(name, known_names(name))
     return found
-
-
-def known_names(name: str) -> Iterable[str]:
-    """The names among which the nearest to a wrong one is looked for."""
-    if len(name) > NAME_LENGTH:
-        return ()
-    rows = JobDefinition.objects.filter(deleted_at=None)
-    return rows.values_list("name", flat=True)[:SEARCHED]
