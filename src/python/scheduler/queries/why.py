@@ -18,7 +18,8 @@ from django.conf import settings
 from scheduler.domain.errors import RunNotFound
 from scheduler.domain.inquiry import obstacles
 from scheduler.domain.values import Reason, RunState
-from scheduler.models import JobRun, JobRunDetail, WorkerLease
+from scheduler.models import JobRun, WorkerLease
+from scheduler.queries.runs import explanation
 from scheduler.queries.why_facts import facts_of, plain, texts
 from scheduler.queries.why_situation import Standing, situation_of, standing
 from scheduler.queries.why_words import ENDED, UNKNOWN, WILL_NOT_START, WORDS, say
@@ -57,7 +58,13 @@ def why_run(run_id: UUID, now: datetime | None = None, *, lang: str = "en") -> A
     run = JobRun.objects.select_related("definition").filter(pk=run_id).first()
     if run is None:
         raise RunNotFound(run_id)
-    told = list(_told(run, now or rdb_now(), lang))
+    with inquiry() as reads:
+        return answer_of(run, reads, now or rdb_now(), lang)
+
+
+def answer_of(run: JobRun, reads: SqlInquiry, now: datetime, lang: str) -> Answer:
+    """As ``why_run``, of a row with its definition."""
+    told = list(_told(run, reads, now, lang))
     return replace(told[0], more=tuple(told[1:]))
 
 
@@ -97,19 +104,17 @@ _SAID_BY_FACTS = frozenset(
 """Their sentences hold all that the decider's own (English) detail says."""
 
 
-def _told(run: JobRun, now: datetime, lang: str) -> Iterator[Answer]:
-    state = RunState(run.state)
+def _told(run: JobRun, reads: SqlInquiry, now: datetime, lang: str) -> Iterator[Answer]:
     if run.finished_at is not None:
         yield from _ended(run, lang)
         return
-    with inquiry() as reads:
-        yield from no_leader(standing(reads), lang)
-        if run.cancel_requested_at is not None:
-            yield answer("CANCEL_REQUESTED", {"since": run.cancel_requested_at}, lang)
-        if state is RunState.PENDING:
-            yield from _waiting(run, reads, now, lang)
-        else:
-            yield from _under_way(run, reads, now, lang)
+    yield from no_leader(standing(reads), lang)
+    if run.cancel_requested_at is not None:
+        yield answer("CANCEL_REQUESTED", {"since": run.cancel_requested_at}, lang)
+    if run.state == RunState.PENDING:
+        yield from _waiting(run, reads, now, lang)
+    else:
+        yield from _under_way(run, reads, now, lang)
 
 
 def no_leader(found: Standing, lang: str) -> Iterable[Answer]:
@@ -170,7 +175,7 @@ _FRESH = frozenset(
 def _kept(run: JobRun, named: set[str], lang: str) -> Iterable[Answer]:
     if not run.reason or run.reason in _FRESH | named:
         return ()
-    return (answer(run.reason, {"worker": run.worker_id}, lang, detail=_detail(run)),)
+    return (answer(run.reason, {"worker": run.worker_id}, lang, detail=explanation(run.pk)),)
 
 
 def _will_not_start(told: Answer, lang: str) -> Answer:
@@ -202,7 +207,7 @@ def _ended(run: JobRun, lang: str) -> Iterator[Answer]:
         "worker": run.worker_id,
         "exit_code": run.exit_code,
     }
-    told = answer(run.reason or run.state, facts, lang, detail=_detail(run))
+    told = answer(run.reason or run.state, facts, lang, detail=explanation(run.pk))
     yield replace(told, sentence=say(ENDED, lang, {"state": run.state, "sentence": told.sentence}))
     slot = JobRun.objects.filter(definition_id=run.definition_id, slot_key=run.slot_key)
     later = slot.filter(attempt=run.attempt + 1).first()
@@ -211,8 +216,3 @@ def _ended(run: JobRun, lang: str) -> Iterator[Answer]:
     elif run.retry_due_at is not None:
         due = {"due": run.retry_due_at, "attempt": run.attempt + 1}
         yield answer("RETRY_BACKOFF", due, lang, until=run.retry_due_at)
-
-
-def _detail(run: JobRun) -> str:
-    kept = JobRunDetail.objects.filter(pk=run.pk).values_list("error", "reason_detail").first()
-    return next(filter(None, kept or ()), "")

@@ -3,23 +3,19 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
 from uuid import UUID
 
-from scheduler.domain.errors import (
-    CalendarNotFound,
-    InvalidCalendar,
-    InvalidSchedule,
-    JobNotFound,
-)
+from scheduler.domain.errors import CalendarNotFound, InvalidCalendar, InvalidSchedule
 from scheduler.domain.inquiry import Candidate, obstacles
 from scheduler.domain.planning import slot_key
 from scheduler.models import Dependency, JobDefinition, JobRun, RunRequest
 from scheduler.queries.runs import RunView, recent_runs_of
-from scheduler.queries.why import Answer, answer, inquiry, no_leader, why_run
+from scheduler.queries.why import Answer, answer, answer_of, inquiry, no_leader
 from scheduler.queries.why_facts import facts_of
 from scheduler.queries.why_situation import situation, standing
 from scheduler.store.clock import rdb_now
+from scheduler.store.inquiry import SqlInquiry
+from scheduler.store.jobs import find_job_or_deleted
 
 LAST_RUNS, OPEN_RUNS = 5, 3
 NOBODYS = UUID(int=2**128 - 1)
@@ -42,25 +38,14 @@ class JobReport:
 def why_job(name: str, now: datetime | None = None, *, lang: str = "en") -> JobReport:
     """All about the job ``name``, a deleted one too where none of that name is left; ``now`` is
     cluster time (None: ask the RDB). Raises JobNotFound with the nearest, DatabaseUnavailable."""
-    job, now = _job(name), now or rdb_now()
+    job, now = find_job_or_deleted(name), now or rdb_now()
     next_due = _next_due(job, now)
-    rows = JobRun.objects.filter(definition=job, finished_at=None).order_by("due_at", "id")
-    waiting = tuple((run, why_run(run, now, lang=lang)) for run in _ids(rows))
-    answers = tuple(_answers(job, next_due, now, lang))
+    runs = JobRun.objects.select_related("definition").filter(definition=job, finished_at=None)
+    first = runs.order_by("due_at", "id")[:OPEN_RUNS]
+    with inquiry() as reads:
+        waiting = tuple((run.pk, answer_of(run, reads, now, lang)) for run in first)
+        answers = tuple(_answers(job, reads, next_due, now, lang))
     return JobReport(name, answers, next_due, tuple(recent_runs_of(job.pk, LAST_RUNS)), waiting)
-
-
-def _ids(rows: Any) -> list[UUID]:
-    return list(rows.values_list("pk", flat=True)[:OPEN_RUNS])
-
-
-def _job(name: str) -> JobDefinition:
-    found = JobDefinition.objects.filter(name=name)
-    job = found.filter(deleted_at=None).first() or found.order_by("-deleted_at").first()
-    if job is None:
-        known = JobDefinition.objects.filter(deleted_at=None).values_list("name", flat=True)
-        raise JobNotFound(name, known[:10_000])
-    return job
 
 
 def _next_due(job: JobDefinition, now: datetime) -> datetime | None:
@@ -74,22 +59,17 @@ def _next_due(job: JobDefinition, now: datetime) -> datetime | None:
 
 
 def _answers(
-    job: JobDefinition, next_due: datetime | None, now: datetime, lang: str
+    job: JobDefinition, reads: SqlInquiry, next_due: datetime | None, now: datetime, lang: str
 ) -> Iterator[Answer]:
     if job.deleted_at is not None:
         yield answer("DELETED", {"since": job.deleted_at}, lang)
         return
-    yield from _of_the_cluster(lang)
+    yield from no_leader(standing(reads), lang)
     yield from _of_the_schedule(job, next_due, now, lang)
     yield from _of_requests(job, lang)
-    yield from _of_places(job, now, lang)
+    yield from _of_places(job, reads, now, lang)
     if next_due is not None:
         yield answer("NOT_DUE", {"due": next_due}, lang, until=next_due)
-
-
-def _of_the_cluster(lang: str) -> Iterator[Answer]:
-    with inquiry() as reads:
-        yield from no_leader(standing(reads), lang)
 
 
 def _of_the_schedule(
@@ -143,10 +123,9 @@ def _of_requests(job: JobDefinition, lang: str) -> Iterator[Answer]:
         yield answer("REQUEST_NOT_TAKEN", facts, lang)
 
 
-def _of_places(job: JobDefinition, now: datetime, lang: str) -> Iterator[Answer]:
+def _of_places(job: JobDefinition, reads: SqlInquiry, now: datetime, lang: str) -> Iterator[Answer]:
     """What would hold a run of it that were due now."""
-    with inquiry() as reads:
-        found = situation(reads, _thought_of(job, now), [], now)
+    found = situation(reads, _thought_of(job, now), [], now)
     for each in obstacles(found):
         facts = facts_of(each.reason, found, job)
         yield answer(each.reason, facts, lang, detail=each.detail)
