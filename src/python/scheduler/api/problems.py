@@ -6,7 +6,7 @@ shown to a person: no traceback, no secret, no words of the database.
 """
 
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from functools import wraps
 from http import HTTPStatus
 from typing import Any
@@ -41,9 +41,7 @@ from scheduler.requests.editing import EditConflict, JobExists
 logger = logging.getLogger(__name__)
 
 CONTENT_TYPE = "application/problem+json"
-INVALID = "INVALID_FIELDS"
 INTERNAL = "INTERNAL_ERROR"
-MALFORMED, TOO_LARGE = "MALFORMED_REQUEST", "REQUEST_TOO_LARGE"
 REFUSED_BY_DJANGO = (BadRequest, MultiPartParserError, SuspiciousOperation)
 
 STATUSES: dict[type[SchedulerError], HTTPStatus] = {
@@ -72,6 +70,26 @@ class HttpProblem(SchedulerError):
     headers: Mapping[str, str] = {}
 
 
+class MalformedRequest(HttpProblem):
+    """The request holds what no text may hold, or is no JSON. Status 400."""
+
+    code = "MALFORMED_REQUEST"
+
+
+class RequestTooLarge(HttpProblem):
+    """The body is larger than any operation takes."""
+
+    code = "REQUEST_TOO_LARGE"
+    status = HTTPStatus.REQUEST_ENTITY_TOO_LARGE
+
+
+class InvalidFields(HttpProblem):
+    """Fields or parameters are wrong: the answer names each."""
+
+    code = "INVALID_FIELDS"
+    status = HTTPStatus.UNPROCESSABLE_ENTITY
+
+
 def problem(
     status: HTTPStatus,
     code: str,
@@ -95,16 +113,22 @@ def problem(
 def problem_of(error: Exception) -> JsonResponse:
     """The answer to an exception. One that nobody raised on purpose becomes 500 and is logged
     with its traceback; its text goes to the log alone."""
+    if isinstance(error, REFUSED_BY_DJANGO):
+        error = _unreadable(error)
     if isinstance(error, HttpProblem):
         return problem(error.status, error.code, str(error), error.headers)
     if isinstance(error, SchedulerError):
         where = {name: getattr(error, name, None) for name in ("field", "index")}
         more = {name: value for name, value in where.items() if value is not None}
-        return problem(status_of(error), error.code, str(error), _later(error), **more)
+        status = status_of(type(error))
+        return problem(status, error.code, str(error), _later(status), **more)
     if isinstance(error, ValidationError):
-        return _invalid(error)
-    if isinstance(error, REFUSED_BY_DJANGO):
-        return _unreadable(error)
+        fields = error.message_dict if hasattr(error, "error_dict") else {"": error.messages}
+        return fields_problem(
+            ("" if name == "__all__" else name, sentence)
+            for name, sentences in fields.items()
+            for sentence in sentences
+        )
     if isinstance(error, DatabaseError) and not isinstance(error, (DataError, IntegrityError)):
         logger.error("api_database_failed", exc_info=error)
         sentence = "The database does not answer; nothing was changed. Try again later."
@@ -116,11 +140,19 @@ def problem_of(error: Exception) -> JsonResponse:
     return problem(HTTPStatus.INTERNAL_SERVER_ERROR, INTERNAL, sentence)
 
 
-def status_of(error: SchedulerError) -> HTTPStatus:
-    """The HTTP status of an error raised on purpose."""
-    kinds = type(error).__mro__
-    found = (STATUSES[kind] for kind in kinds if kind in STATUSES)
+def status_of(kind: type[SchedulerError]) -> HTTPStatus:
+    """The HTTP status of a kind of errors raised on purpose."""
+    if issubclass(kind, HttpProblem):
+        return kind.status
+    found = (STATUSES[base] for base in kind.__mro__ if base in STATUSES)
     return next(found, HTTPStatus.UNPROCESSABLE_ENTITY)
+
+
+def fields_problem(wrong: Iterable[tuple[str, str]]) -> JsonResponse:
+    """422 with each field that is wrong and its sentence; the field is empty for the whole."""
+    errors = [{"field": field, "detail": sentence} for field, sentence in wrong]
+    told = "; ".join(f"{e['field']}: {e['detail']}" if e["field"] else e["detail"] for e in errors)
+    return problem(InvalidFields.status, InvalidFields.code, told, errors=errors)
 
 
 def answering_problems[**P](
@@ -145,25 +177,14 @@ def method_not_allowed(request: HttpRequest, allowed: str) -> HttpResponse:
     return problem(status, "METHOD_NOT_ALLOWED", sentence, {"Allow": allowed})
 
 
-def _unreadable(error: Exception) -> JsonResponse:
+def _unreadable(error: Exception) -> HttpProblem:
     """What Django cannot read: a form that is none, too many parameters, too large a form."""
     if isinstance(error, RequestDataTooBig):
-        sentence = "The body is larger than may be read into memory."
-        return problem(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, TOO_LARGE, sentence)
-    sentence = "The request cannot be read: a form that is none, or too many parameters."
-    return problem(HTTPStatus.BAD_REQUEST, MALFORMED, sentence)
+        return RequestTooLarge("The body is larger than may be read into memory.")
+    return MalformedRequest(
+        "The request cannot be read: a form that is none, or too many parameters."
+    )
 
 
-def _invalid(error: ValidationError) -> JsonResponse:
-    fields = error.message_dict if hasattr(error, "error_dict") else {"": error.messages}
-    errors = [
-        {"field": "" if name == "__all__" else name, "detail": sentence}
-        for name, sentences in fields.items()
-        for sentence in sentences
-    ]
-    told = "; ".join(f"{e['field']}: {e['detail']}" if e["field"] else e["detail"] for e in errors)
-    return problem(HTTPStatus.UNPROCESSABLE_ENTITY, INVALID, told, errors=errors)
-
-
-def _later(error: SchedulerError) -> dict[str, str]:
-    return {"Retry-After": "1"} if status_of(error) is HTTPStatus.SERVICE_UNAVAILABLE else {}
+def _later(status: HTTPStatus) -> dict[str, str]:
+    return {"Retry-After": "1"} if status is HTTPStatus.SERVICE_UNAVAILABLE else {}

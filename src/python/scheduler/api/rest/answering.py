@@ -7,9 +7,15 @@ from typing import Any
 from ninja import Schema
 
 from scheduler.api.authentication import CsrfFailed, PermissionMissing, Unauthenticated
-from scheduler.api.problems import CONTENT_TYPE, STATUSES, HttpProblem
+from scheduler.api.problems import (
+    CONTENT_TYPE,
+    InvalidFields,
+    MalformedRequest,
+    RequestTooLarge,
+    status_of,
+)
 from scheduler.api.rest.access import SECURITY, Needs
-from scheduler.api.rest.refusals import InvalidFields, MalformedRequest, NotJson, RequestTooLarge
+from scheduler.api.rest.refusals import NotJson
 from scheduler.domain.errors import DatabaseUnavailable, SchedulerError
 from scheduler.domain.tokens import TokenScope
 
@@ -77,15 +83,8 @@ _TEXT_HEADER = {"schema": {"type": "string"}}
 def _documented(kinds: Iterable[type[SchedulerError]]) -> dict[int, Any]:
     codes: dict[int, list[str]] = {}
     for kind in kinds:
-        codes.setdefault(_status_of(kind).value, []).append(kind.code)
+        codes.setdefault(status_of(kind).value, []).append(kind.code)
     return {status: _problem(names) for status, names in sorted(codes.items())}
-
-
-def _status_of(kind: type[SchedulerError]) -> HTTPStatus:
-    if issubclass(kind, HttpProblem):
-        return kind.status
-    found = (STATUSES[base] for base in kind.__mro__ if base in STATUSES)
-    return next(found, HTTPStatus.UNPROCESSABLE_ENTITY)
 
 
 def _problem(codes: list[str]) -> dict[str, Any]:

@@ -19,9 +19,10 @@ from ninja.operation import Operation
 
 import scheduler
 from scheduler.api.problems import (
+    MalformedRequest,
     answering_problems,
+    fields_problem,
     method_not_allowed,
-    problem,
     problem_of,
 )
 from scheduler.api.rest import (
@@ -39,7 +40,7 @@ from scheduler.api.rest import (
 from scheduler.api.rest.access import SECURITY_SCHEMES, Needs
 from scheduler.api.rest.answering import Problem
 from scheduler.api.rest.reading import StrictJson, check_readable
-from scheduler.api.rest.refusals import AddressNotFound, InvalidFields, MalformedRequest
+from scheduler.api.rest.refusals import AddressNotFound
 from scheduler.domain.tokens import TokenScope
 
 NAMESPACE, LANGUAGE = "api-1", "en"
@@ -123,13 +124,10 @@ def _cause(error: HttpError) -> Exception:
 
 
 def _invalid(error: FieldErrors) -> HttpResponse:
-    """422 with each field that is wrong; values that were sent are not repeated."""
-    errors = [
-        {"field": _field(each["loc"]), "detail": each["msg"].removeprefix("Value error, ")}
-        for each in error.errors
-    ]
-    told = "; ".join(f"{e['field']}: {e['detail']}" if e["field"] else e["detail"] for e in errors)
-    return problem(InvalidFields.status, InvalidFields.code, told, errors=errors)
+    """Values that were sent are not repeated."""
+    return fields_problem(
+        (_field(each["loc"]), each["msg"].removeprefix("Value error, ")) for each in error.errors
+    )
 
 
 def _field(place: tuple[Any, ...]) -> str:

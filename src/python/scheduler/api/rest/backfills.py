@@ -1,5 +1,6 @@
 """Backfills: looked at first, asked for, watched, ended."""
 
+from dataclasses import asdict
 from http import HTTPStatus
 from typing import Annotated, Any
 from uuid import UUID
@@ -115,5 +116,4 @@ def _shown(backfill_id: UUID) -> dict[str, Any]:
     if view is None:
         raise BackfillNotFound(backfill_id)
     progress = backfill_progress(backfill_id)
-    values = {name: getattr(view, name) for name in view.__dataclass_fields__}
-    return values | {"waiting": progress.waiting, "runs": progress.runs}
+    return asdict(view) | asdict(progress)

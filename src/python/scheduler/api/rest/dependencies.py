@@ -8,21 +8,18 @@ from pydantic import Field
 
 from scheduler.api.rest.access import by
 from scheduler.api.rest.answering import operation
-from scheduler.api.rest.preconditions import IfMatch, etag_of, expected_revisions
+from scheduler.api.rest.preconditions import EDIT_PROBLEMS, IfMatch, editing, tag
 from scheduler.api.rest.reading import Body
-from scheduler.api.rest.refusals import PreconditionRequired
 from scheduler.domain.errors import (
     DependencyCycle,
     InvalidDependency,
     JobNotFound,
-    ManagedByCode,
 )
 from scheduler.domain.tokens import TokenScope
 from scheduler.models import JobDefinition
 from scheduler.queries.dependencies import dependencies_of
 from scheduler.queries.job_lists import job_named
 from scheduler.requests.dependencies import set_dependencies
-from scheduler.requests.editing import EditConflict, at_revision
 
 router = Router(tags=["jobs"])
 
@@ -53,10 +50,7 @@ def get_dependencies(request: HttpRequest, response: HttpResponse, job: str) -> 
     **operation(
         TokenScope.JOBS_WRITE,
         DependenciesOut,
-        JobNotFound,
-        EditConflict,
-        PreconditionRequired,
-        ManagedByCode,
+        *EDIT_PROBLEMS,
         InvalidDependency,
         DependencyCycle,
         body=True,
@@ -71,8 +65,7 @@ def replace_dependencies(
     if_match: IfMatch = None,
 ) -> Any:
     """Let a job depend on exactly these; it counts for runs that have not started yet."""
-    found = job_named(job)
-    with at_revision(found, expected_revisions(found, if_match), by=by(request)):
+    with editing(request, job, if_match) as found:
         _set(found.name, wish, by(request))
     return _tagged(response, job_named(job))
 
@@ -89,5 +82,5 @@ def _set(name: str, wish: Dependencies, who: str) -> None:
 
 
 def _tagged(response: HttpResponse, job: JobDefinition) -> dict[str, Any]:
-    response["ETag"] = etag_of(job)
+    tag(response, job)
     return {"depends_on": [spec.as_json() for spec in dependencies_of(job.name)]}

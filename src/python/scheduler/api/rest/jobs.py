@@ -13,7 +13,7 @@ from scheduler.api.rest.access import by
 from scheduler.api.rest.answering import operation
 from scheduler.api.rest.job_fields import JobFields, JobValues, NewJob, given, values_of
 from scheduler.api.rest.paging import cursor_of, key_of
-from scheduler.api.rest.preconditions import IfMatch, etag_of, expected_revisions
+from scheduler.api.rest.preconditions import EDIT_PROBLEMS, IfMatch, editing, tag
 from scheduler.api.rest.reading import (
     AS_NUMBER,
     Body,
@@ -24,16 +24,13 @@ from scheduler.api.rest.reading import (
     Text,
     only_known,
 )
-from scheduler.api.rest.refusals import PreconditionRequired
-from scheduler.domain.errors import InvalidSchedule, JobNotFound, ManagedByCode, UpstreamInUse
+from scheduler.domain.errors import InvalidSchedule, JobNotFound, UpstreamInUse
 from scheduler.domain.tokens import TokenScope
 from scheduler.models import JobDefinition
 from scheduler.queries.fire_times import fire_times, unsaved
 from scheduler.queries.job_lists import JobFilter, job_named, job_page
 from scheduler.requests.editing import (
-    EditConflict,
     JobExists,
-    at_revision,
     create_definition,
     with_defaults,
 )
@@ -45,8 +42,6 @@ from scheduler.requests.jobs import (
 from scheduler.requests.quarantine import release_quarantine
 
 router = Router(tags=["jobs"])
-
-EDIT_PROBLEMS = (JobNotFound, EditConflict, PreconditionRequired, ManagedByCode)
 
 
 class JobOut(JobValues):
@@ -191,8 +186,7 @@ def change_job(
 def delete_job(request: HttpRequest, job: str, if_match: IfMatch = None) -> Any:
     """Delete a job; its history is kept. Runs not yet started go, those under way end by
     themselves."""
-    found = job_named(job)
-    with at_revision(found, expected_revisions(found, if_match), by=by(request)):
+    with editing(request, job, if_match) as found:
         delete_definition(found.name, by=by(request))
     return Status(HTTPStatus.NO_CONTENT.value, None)
 
@@ -265,12 +259,10 @@ def _edited(
     values: dict[str, Any],
     if_match: str | None,
 ) -> Any:
-    found = job_named(job)
-    revisions, calendar = expected_revisions(found, if_match), values.get("calendar")
-    with at_revision(found, revisions, by=by(request), calendar=calendar):
+    with editing(request, job, if_match, calendar=values.get("calendar")) as found:
         return _tagged(response, save_definition(found.name, by=by(request), **values))
 
 
 def _tagged(response: HttpResponse, job: JobDefinition) -> dict[str, Any]:
-    response["ETag"] = etag_of(job)
+    tag(response, job)
     return shown(job)

@@ -18,7 +18,8 @@ from django.http.request import UnreadablePostError
 from ninja.parser import Parser
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema
 
-from scheduler.api.rest.refusals import MalformedRequest, NotJson, RequestTooLarge
+from scheduler.api.problems import MalformedRequest, RequestTooLarge
+from scheduler.api.rest.refusals import NotJson
 
 FIRST, LAST = datetime(1970, 1, 1, tzinfo=UTC), datetime(3000, 1, 1, tzinfo=UTC)
 BAD_TEXT = re.compile("[\x00\ud800-\udfff]")

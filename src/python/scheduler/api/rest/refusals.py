@@ -12,26 +12,6 @@ class AddressNotFound(HttpProblem):
     status = HTTPStatus.NOT_FOUND
 
 
-class MalformedRequest(HttpProblem):
-    """The request holds what no text may hold, or is no JSON. Status 400."""
-
-    code = "MALFORMED_REQUEST"
-
-
-class InvalidFields(HttpProblem):
-    """Fields or parameters are wrong: the answer names each."""
-
-    code = "INVALID_FIELDS"
-    status = HTTPStatus.UNPROCESSABLE_ENTITY
-
-
-class RequestTooLarge(HttpProblem):
-    """The body is larger than any operation takes."""
-
-    code = "REQUEST_TOO_LARGE"
-    status = HTTPStatus.REQUEST_ENTITY_TOO_LARGE
-
-
 class NotJson(HttpProblem):
     """The body is declared to be something else than JSON."""
 

@@ -18,7 +18,7 @@ from scheduler.domain.tokens import TokenScope
 from scheduler.plugin_api.resolution import SettingsConflict, Source, UnknownSettings
 from scheduler.plugin_api.settings import SettingsModel, specs
 from scheduler.queries.plugins import plugin_host
-from scheduler.queries.settings import SettingView, effective_settings, reload_status
+from scheduler.queries.settings import ReloadStatus, SettingView, effective_settings, reload_status
 from scheduler.requests.settings import change_settings, request_reload
 
 router = Router(tags=["settings"])
@@ -95,7 +95,7 @@ def list_settings(request: HttpRequest, query: Query[SettingQuery]) -> Any:
     """Every setting: value in force, source, bounds, help. Secrets are never shown."""
     only_known(request, SettingQuery)
     part = (query.search or "").upper()
-    return {"settings": [_shown(view) for view in _views() if part in view.key]}
+    return {"settings": [view for view in _views() if part in view.key]}
 
 
 @router.patch("/settings", **operation(TokenScope.SETTINGS_WRITE, ReloadOut, *REFUSALS, body=True))
@@ -133,24 +133,16 @@ def get_setting(request: HttpRequest, key: str) -> Any:
     found = next((view for view in _views() if view.key == key), None)
     if found is None:
         raise SettingNotFound(f"There is no setting {key!r}; docs/settings.md lists all.")
-    return _shown(found)
+    return found
 
 
 def _views() -> list[SettingView]:
     return effective_settings(plugin_host().settings_models)
 
 
-def _shown(view: SettingView) -> dict[str, Any]:
-    values = {name: getattr(view, name) for name in view.__dataclass_fields__}
-    words = ("group", "title", "meaning", "impact", "limits")
-    return values | {name: {"en": values[name].en, "ja": values[name].ja} for name in words}
-
-
-def _reload_status() -> dict[str, Any]:
-    found = reload_status()
-    if found is None:
-        return {"revision": 0, "requested_by": "", "requested_at": None, "keys": [], "workers": []}
-    return {name: getattr(found, name) for name in found.__dataclass_fields__}
+def _reload_status() -> ReloadStatus | dict[str, Any]:
+    none = {"revision": 0, "requested_by": "", "requested_at": None, "keys": [], "workers": []}
+    return reload_status() or none
 
 
 def _check_secrets(

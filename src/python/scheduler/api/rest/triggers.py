@@ -8,16 +8,14 @@ from pydantic import Field
 
 from scheduler.api.rest.access import by
 from scheduler.api.rest.answering import operation
-from scheduler.api.rest.preconditions import IfMatch, etag_of, expected_revisions
+from scheduler.api.rest.preconditions import EDIT_PROBLEMS, IfMatch, editing, tag
 from scheduler.api.rest.reading import Body
-from scheduler.api.rest.refusals import PreconditionRequired
-from scheduler.domain.errors import JobNotFound, ManagedByCode
+from scheduler.domain.errors import JobNotFound
 from scheduler.domain.tokens import TokenScope
 from scheduler.domain.triggers import InvalidTrigger
 from scheduler.models import JobDefinition
 from scheduler.queries.job_lists import job_named
 from scheduler.queries.triggers import triggers_of
-from scheduler.requests.editing import EditConflict, at_revision
 from scheduler.requests.triggers import set_triggers
 
 router = Router(tags=["jobs"])
@@ -49,10 +47,7 @@ def get_triggers(request: HttpRequest, response: HttpResponse, job: str) -> Any:
     **operation(
         TokenScope.JOBS_WRITE,
         TriggersOut,
-        JobNotFound,
-        EditConflict,
-        PreconditionRequired,
-        ManagedByCode,
+        *EDIT_PROBLEMS,
         InvalidTrigger,
         body=True,
         headers=("ETag",),
@@ -66,12 +61,11 @@ def replace_triggers(
     if_match: IfMatch = None,
 ) -> Any:
     """Replace all triggers of a job; they count for events that come in from then on."""
-    found = job_named(job)
-    with at_revision(found, expected_revisions(found, if_match), by=by(request)):
+    with editing(request, job, if_match) as found:
         set_triggers(found.name, wish.triggers, by=by(request))
     return _tagged(response, job_named(job))
 
 
 def _tagged(response: HttpResponse, job: JobDefinition) -> dict[str, Any]:
-    response["ETag"] = etag_of(job)
+    tag(response, job)
     return {"triggers": triggers_of([job.pk]).get(job.pk, [])}

@@ -13,7 +13,6 @@ from scheduler.api.rest.views import RunOut
 from scheduler.domain.errors import JobNotFound, RunNotFound
 from scheduler.domain.tokens import TokenScope
 from scheduler.queries.why import Answer, why_run
-from scheduler.queries.why_facts import plain
 from scheduler.queries.why_job import why_job
 
 router = Router(tags=["why"])
@@ -63,7 +62,7 @@ def get_why_job(request: HttpRequest, job: str, query: Query[WhyQuery]) -> Any:
     report = why_job(job, lang=query.lang)
     return {
         "job": report.job,
-        "reasons": [_reason(answer) for answer in report.answers],
+        "reasons": report.answers,
         "next_due": report.next_due,
         "waiting": [_of_run(run_id, answer) for run_id, answer in report.waiting],
         "last_runs": report.last_runs,
@@ -71,13 +70,4 @@ def get_why_job(request: HttpRequest, job: str, query: Query[WhyQuery]) -> Any:
 
 
 def _of_run(run_id: UUID, answer: Answer) -> dict[str, Any]:
-    return {"run_id": run_id, "reasons": [_reason(each) for each in (answer, *answer.more)]}
-
-
-def _reason(answer: Answer) -> dict[str, Any]:
-    return {
-        "code": answer.code,
-        "sentence": answer.sentence,
-        "facts": plain(answer.facts),
-        "until": answer.until,
-    }
+    return {"run_id": run_id, "reasons": [answer, *answer.more]}
