@@ -16,6 +16,7 @@ from scheduler.ports import (
 from scheduler.store.dialects import json_of, maybe_time, time_of, uuid_of
 from scheduler.store.fencing import chunks
 from scheduler.store.orders import ORDER_COLUMNS, ORDER_JOINS, order_of
+from scheduler.store.quarantine import failed_itself
 from scheduler.store.sessions import Closing, Row
 from scheduler.store.statements import Statement
 from scheduler.store.upstream_ends import UPSTREAM_ENDS
@@ -73,7 +74,7 @@ UNHANDLED = Statement("""
     ORDER BY q.requested_at, q.id LIMIT %(limit)s
 """)
 # IN, not EXISTS: which definitions depend is found out once, not for each row.
-_WAITING_COLUMNS = """
+_WAITING_COLUMNS = f"""
     r.id, r.definition_id, d.name, r.slot_key, r.attempt, r.due_at, r.scheduled_for,
     d.priority, d.queue, d.required_labels::text, d.executor, d.concurrency_policy,
     d.max_parallel, d.skip_late_after_seconds, r.cancel_requested_at IS NOT NULL,
@@ -81,7 +82,7 @@ _WAITING_COLUMNS = """
     d.id IN (SELECT y.definition_id FROM scheduler_dependency AS y),
     d.start_cap_per_minute, d.retry_budget_per_hour, d.quarantine_after_failures,
     CASE WHEN d.retry_budget_per_hour IS NOT NULL AND r.retry_of IS NOT NULL
-         THEN (SELECT p.state <> 'ORPHANED' AND p.reason <> 'NEVER_STARTED'
+         THEN (SELECT {failed_itself("p")}
                FROM scheduler_job_run AS p WHERE p.id = r.retry_of)
          ELSE false END
 """

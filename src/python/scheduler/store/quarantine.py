@@ -11,6 +11,13 @@ A success ends the row of failures, but not a quarantine: that is for a person t
 
 from scheduler.domain.alerts import SEVERITY, AlertCode
 
+
+def failed_itself(run: str) -> str:
+    """Whether a run (its alias) that had no success ended by its job's own doing: its worker was
+    not lost, and it had a process. Only such ends make a retry spend its job's budget."""
+    return f"{run}.state <> 'ORPHANED' AND {run}.reason <> 'NEVER_STARTED'"
+
+
 _BEGINS = """
     d.quarantined_at IS NULL
     AND (s.at_once = 1

@@ -14,6 +14,7 @@ from scheduler.store.dialects import uuid_of
 from scheduler.store.events import EventRows
 from scheduler.store.fencing import chunks
 from scheduler.store.outbox import CHANGED_COLUMNS, Transition, with_outbox
+from scheduler.store.quarantine import failed_itself
 from scheduler.store.statements import Statement
 
 _CLAIMS = {
@@ -35,10 +36,10 @@ _CLAIMED_AT = "clock_timestamp() + make_interval(secs => {age})"
 # The storm guard goes on counting what has begun; of all runs, for whether a cap of the cluster
 # counts them is not in the RDB. What ended the attempt before may be lost as well: then it was the
 # job's own failure where more attempts were made than workers lost.
-_COUNTED = """
+_COUNTED = f"""
     INSERT INTO scheduler_job_start (run_id, definition_id, is_retry)
     SELECT r.id, r.definition_id, r.attempt > 1 AND d.retry_budget_per_hour IS NOT NULL
-           AND coalesce((SELECT e.state <> 'ORPHANED' AND e.reason <> 'NEVER_STARTED'
+           AND coalesce((SELECT {failed_itself("e")}
                          FROM scheduler_job_run AS e
                          WHERE e.definition_id = r.definition_id AND e.slot_key = p.slot_key
                            AND e.attempt = r.attempt - 1), r.attempt > p.orphan_count + 1)
