@@ -11,10 +11,10 @@ from scheduler.domain.cloudevents import (
     binary_event,
     header_text,
     is_json,
-    load_json,
     structured_event,
 )
 from scheduler.domain.events import EventLimits, InvalidEvent
+from scheduler.domain.json_values import load_json
 
 LIMITS = EventLimits()
 BYTES = b"\x00\x01thrift\xff"

@@ -12,10 +12,10 @@ from scheduler.domain.cloudevents import (
     STRUCTURED,
     binary_event,
     is_binary_event,
-    load_json,
     structured_event,
 )
 from scheduler.domain.events import EventFact, EventLimits, InvalidEvent, native_event
+from scheduler.domain.json_values import load_json
 
 NATIVE = "application/json"
 

@@ -6,11 +6,11 @@ until it has an outcome, its retries included.
 """
 
 from collections.abc import Collection, Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from uuid import UUID
 
 from scheduler.domain.errors import SchedulerError
-from scheduler.domain.runs import BACKFILL
+from scheduler.domain.runs import BACKFILL, slot_instant
 from scheduler.domain.schedules import Schedule
 
 SLOTS_AT_MOST = 10_000
@@ -62,8 +62,7 @@ def missing(slots: Sequence[datetime], covered: Collection[datetime]) -> list[da
 
 def slot_key(backfill_id: UUID, slot: datetime) -> str:
     """Its identity: ``b:<backfill>:2026-11-23T06:00:00Z``."""
-    instant = slot.astimezone(UTC).isoformat().replace("+00:00", "Z")
-    return f"{key_prefix(backfill_id)}{instant}"
+    return key_prefix(backfill_id) + slot_instant(slot)
 
 
 def key_prefix(backfill_id: UUID) -> str:

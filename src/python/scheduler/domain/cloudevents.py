@@ -9,13 +9,13 @@ attribute of an event can have).
 
 import base64
 import binascii
-import json
 import re
 from collections.abc import Mapping
 from typing import Any
 from urllib.parse import unquote_to_bytes
 
 from scheduler.domain.events import EventFact, EventLimits, InvalidEvent, checked, instant
+from scheduler.domain.json_values import load_json
 
 STRUCTURED = "application/cloudevents+json"
 BATCH = "application/cloudevents-batch+json"
@@ -172,22 +172,6 @@ def _json_in(body: bytes) -> Any:
         raise InvalidEvent(
             "data", f"the body is no JSON ({error})", "what Content-Type says"
         ) from None
-
-
-def load_json(body: bytes) -> Any:
-    """A body of UTF-8 JSON, strictly. ValueError with a short cause."""
-    try:
-        return json.loads(body.decode("utf-8"), parse_constant=_refuse_constant)
-    except UnicodeDecodeError:
-        raise ValueError("it is no UTF-8") from None
-    except RecursionError:
-        raise ValueError("it is nested too deep") from None
-    except json.JSONDecodeError as error:
-        raise ValueError(f"{error.msg} at line {error.lineno}, column {error.colno}") from None
-
-
-def _refuse_constant(name: str) -> Any:
-    raise ValueError(f"{name} is no JSON")
 
 
 def _unquoted(value: str) -> str:

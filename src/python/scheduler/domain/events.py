@@ -6,7 +6,7 @@ the field; ``index`` is its place in the list it came in.
 
 import json
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from decimal import Decimal
@@ -14,6 +14,7 @@ from typing import Any
 from uuid import UUID
 
 from scheduler.domain.errors import SchedulerError
+from scheduler.domain.json_values import is_storable, parts
 
 TEXT_LIMITS = {"type": 200, "source": 200, "subject": 200, "dedupe_key": 255}
 """Characters that a text field may have."""
@@ -114,12 +115,12 @@ def check_json(name: str, value: Any, max_depth: int) -> int:
 
     Returns by how many bytes it may grow in the database, which writes numbers in full."""
     grown = 0
-    for part, depth in _parts(value):
+    for part, depth in parts(value):
         if depth > max_depth:
             raise InvalidEvent(
                 name, f"it is nested deeper than {max_depth} levels", f"up to {max_depth} levels"
             )
-        if isinstance(part, str) and not _is_storable(part):
+        if isinstance(part, str) and not is_storable(part):
             raise InvalidEvent(name, "a text in it holds NUL or broken Unicode", "other characters")
         if isinstance(part, float):
             grown += _growth(name, part)
@@ -161,19 +162,6 @@ def document(event_id: UUID, fact: EventFact) -> dict[str, Any]:
     return {**found, "attributes": dict(fact.attributes)} if fact.attributes else found
 
 
-def _parts(value: Any) -> Iterator[tuple[Any, int]]:
-    """Every value, key and member with its depth, without recursion."""
-    waiting = [(value, 0)]
-    while waiting:
-        part, depth = waiting.pop()
-        yield part, depth
-        if isinstance(part, dict):
-            waiting += [(key, depth + 1) for key in part]
-            waiting += [(member, depth + 1) for member in part.values()]
-        elif isinstance(part, list):
-            waiting += [(member, depth + 1) for member in part]
-
-
 def _growth(name: str, number: float) -> int:
     if not math.isfinite(number):
         raise InvalidEvent(name, "a number in it is too large", "numbers up to 1.7e308")
@@ -182,11 +170,7 @@ def _growth(name: str, number: float) -> int:
 
 
 def _is_plain(text: str) -> bool:
-    return _is_storable(text) and not any(ch < " " or "\x7f" <= ch <= "\x9f" for ch in text)
-
-
-def _is_storable(text: str) -> bool:
-    return "\0" not in text and not any("\ud800" <= ch <= "\udfff" for ch in text)
+    return is_storable(text) and not any(ch < " " or "\x7f" <= ch <= "\x9f" for ch in text)
 
 
 def _kind(value: Any) -> str:

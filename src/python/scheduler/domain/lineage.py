@@ -23,10 +23,10 @@ keys within a family is the order of time.
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from uuid import UUID
 
-from scheduler.domain.runs import BACKFILL, TIMED
+from scheduler.domain.runs import BACKFILL, TIMED, slot_instant
 
 TRIGGERED, BY_HAND, BY_EVENT = "d:", "m:", "e:"
 
@@ -93,8 +93,7 @@ def ranges_until(definition_id: int, instant: datetime) -> list[KeyRange]:
 
 
 def _families(instant: datetime) -> Iterator[tuple[str, str]]:
-    second = instant.astimezone(UTC).replace(microsecond=0)
-    yield TIMED, TIMED + second.isoformat().replace("+00:00", "Z")
+    yield TIMED, TIMED + slot_instant(instant.replace(microsecond=0))
     stamp = f"{int(instant.timestamp() * 1000):012x}"
     newest = f"{stamp[:8]}-{stamp[8:]}-{_AFTER_HEX}"
     for family in (BY_HAND, BY_EVENT):

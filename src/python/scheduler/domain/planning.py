@@ -44,12 +44,12 @@ those that its earlier schedules owe: each is SKIPPED, MISFIRE_SKIPPED.
 from bisect import bisect_left
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from enum import StrEnum
 from itertools import groupby
 
 from scheduler.domain.edits import Superseded
-from scheduler.domain.runs import TIMED
+from scheduler.domain.runs import TIMED, slot_instant
 from scheduler.domain.schedules import Schedule
 from scheduler.domain.values import Reason, RunState
 
@@ -148,7 +148,7 @@ def plan(
 
 def slot_key(instant: datetime) -> str:
     """A timed slot's identity: ``t:2026-11-23T06:00:00Z``."""
-    return TIMED + instant.astimezone(UTC).isoformat().replace("+00:00", "Z")
+    return TIMED + slot_instant(instant)
 
 
 def _plan_one(

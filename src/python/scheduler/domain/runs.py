@@ -10,13 +10,18 @@ planned), a retry, a backfill, a request, an event. Only a run on time can come 
 """
 
 from collections.abc import Mapping
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Protocol
 from uuid import UUID
 
 from scheduler.domain.values import Reason, RunState
 
 TIMED, BACKFILL = "t:", "b:"
+
+
+def slot_instant(instant: datetime) -> str:
+    """An instant as slot keys spell it, UTC: ``2026-11-23T06:00:00Z``."""
+    return instant.astimezone(UTC).isoformat().replace("+00:00", "Z")
 
 
 class WaitingRun(Protocol):

@@ -12,7 +12,9 @@ from scheduler.queries.preview import DayOfPreview
 
 CELL = 5
 TIMES_SHOWN = 4
-HEADS = {"en": [name[:3] for name in WEEKDAY_NAMES["en"]], "ja": list("月火水木金土日")}
+HEADS = {
+    lang: [name[:width] for name in WEEKDAY_NAMES[lang]] for lang, width in (("en", 3), ("ja", 1))
+}
 LEGEND = {
     "en": "* runs   x skipped   > moved to a later day   < moved to an earlier day   - day off",
     "ja": "* 実行   x スキップ   > 後の日へ移動   < 前の日へ移動   - 休業日",

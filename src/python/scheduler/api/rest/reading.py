@@ -4,10 +4,8 @@ Strictly: a text is no number, an instant has its offset, a misspelt field is re
 database takes as text (NUL, half of a surrogate pair) is refused here, once for all operations.
 """
 
-import json
 import math
 import re
-from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import Annotated, Any
 from uuid import UUID
@@ -20,9 +18,9 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSche
 
 from scheduler.api.problems import MalformedRequest, RequestTooLarge
 from scheduler.api.rest.refusals import NotJson
+from scheduler.domain.json_values import is_storable, load_json, parts
 
 FIRST, LAST = datetime(1970, 1, 1, tzinfo=UTC), datetime(3000, 1, 1, tzinfo=UTC)
-BAD_TEXT = re.compile("[\x00\ud800-\udfff]")
 NUMBER = re.compile(r"-?[0-9]{1,18}\Z")
 DEPTH_AT_MOST = 32
 """Levels of nesting in a body. Databases have limits of their own, far above what people write."""
@@ -100,8 +98,8 @@ class StrictJson(Parser):
         if request.content_type not in ("application/json", "application/merge-patch+json", ""):
             raise NotJson("The body must be JSON: send Content-Type: application/json.")
         try:
-            found = json.loads(request.body, parse_constant=_no_constant, parse_float=_finite)
-        except (ValueError, RecursionError):
+            found = load_json(request.body, parse_float=_finite)
+        except ValueError:
             raise MalformedRequest("The body is no JSON.") from None
         _check_json(found)
         return found
@@ -112,7 +110,7 @@ def check_readable(request: HttpRequest) -> None:
 
     Raises MalformedRequest, RequestTooLarge."""
     values = [value for _, values in request.GET.lists() for value in values]
-    if any(BAD_TEXT.search(text) for text in (request.path_info, *request.GET, *values)):
+    if not all(map(is_storable, (request.path_info, *request.GET, *values))):
         raise MalformedRequest("The address holds NUL or half of a surrogate pair.")
     try:
         _ = request.body
@@ -131,10 +129,6 @@ def only_known(request: HttpRequest, model: type[BaseModel]) -> None:
         raise ValidationError({strangers[0]: f"There is no such parameter; allowed: {allowed}."})
 
 
-def _no_constant(name: str) -> Any:
-    raise ValueError(name)
-
-
 def _finite(text: str) -> float:
     """A number that JSON can hold and a float cannot (``1e400``) would become infinite."""
     number = float(text)
@@ -145,21 +139,8 @@ def _finite(text: str) -> float:
 
 def _check_json(value: Any) -> None:
     """Raises MalformedRequest for what no database takes."""
-    for part, depth in _parts(value):
+    for part, depth in parts(value):
         if depth > DEPTH_AT_MOST:
             raise MalformedRequest(f"The body is nested deeper than {DEPTH_AT_MOST} levels.")
-        if isinstance(part, str) and BAD_TEXT.search(part):
+        if isinstance(part, str) and not is_storable(part):
             raise MalformedRequest("A text in the body holds NUL or half of a surrogate pair.")
-
-
-def _parts(value: Any) -> Iterator[tuple[Any, int]]:
-    """Every value in a JSON value, keys included, with its depth; without recursion."""
-    left = [(value, 0)]
-    while left:
-        part, depth = left.pop()
-        yield part, depth
-        if isinstance(part, dict):
-            left += [(key, depth + 1) for key in part]
-            left += [(member, depth + 1) for member in part.values()]
-        elif isinstance(part, list):
-            left += [(member, depth + 1) for member in part]

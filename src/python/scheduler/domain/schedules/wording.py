@@ -7,7 +7,7 @@ from zoneinfo import ZoneInfo
 
 from cronsim.explain import Expression
 
-from scheduler.domain.calendars import CalendarRule
+from scheduler.domain.calendars import WEEK, WEEKDAY_NAMES, CalendarRule
 from scheduler.domain.schedules.business import CalendarUse, Occurrence
 from scheduler.domain.schedules.forms import (
     LAST,
@@ -28,16 +28,8 @@ from scheduler.domain.schedules.forms import (
 )
 
 ENGLISH, JAPANESE = "en", "ja"
-ENGLISH_DAYS = {
-    "mon": "Monday",
-    "tue": "Tuesday",
-    "wed": "Wednesday",
-    "thu": "Thursday",
-    "fri": "Friday",
-    "sat": "Saturday",
-    "sun": "Sunday",
-}
-JAPANESE_DAYS = dict(zip(ENGLISH_DAYS, "月火水木金土日", strict=True))
+ENGLISH_DAYS = dict(zip(WEEK, WEEKDAY_NAMES[ENGLISH], strict=True))
+JAPANESE_DAYS = {day: name[0] for day, name in zip(WEEK, WEEKDAY_NAMES[JAPANESE], strict=True)}
 
 _ON_CALENDAR: dict[str, dict[CalendarRule | None, str]] = {
     ENGLISH: {

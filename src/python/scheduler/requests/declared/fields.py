@@ -4,7 +4,7 @@ All is derived from JobDefinition, so that a new field can be declared without a
 """
 
 import json
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from difflib import get_close_matches
 from enum import Enum
@@ -17,6 +17,7 @@ from django.db import models
 from scheduler.domain.calendars import PLAIN, CalendarRule
 from scheduler.domain.declaring import SCHEDULE_FORMS, schedule_of
 from scheduler.domain.errors import InvalidArgs, InvalidDeclaration, InvalidSchedule
+from scheduler.domain.json_values import is_storable, parts
 from scheduler.domain.launching import CALL_COMMAND, command_arguments
 from scheduler.domain.schedules import CalendarUse, Window, parse_schedule, with_anchor
 from scheduler.models import JobDefinition
@@ -91,7 +92,7 @@ def _checked_name(name: object, place: Place) -> str:
     allowed = f"text of 1 to {length} characters"
     if not isinstance(name, str) or not name.strip() or len(name) > length:
         raise InvalidDeclaration(place(""), str(name)[:80], "name", "the name is unusable", allowed)
-    if name != name.strip() or not _storable(name) or not name.isprintable():
+    if name != name.strip() or not is_storable(name) or not name.isprintable():
         allowed += " without control characters and without spaces around it"
         raise InvalidDeclaration(place(""), name[:80], "name", "the name is unusable", allowed)
     return name
@@ -141,7 +142,7 @@ def _convert(field: Any, value: Any) -> Any:
         case models.JSONField():
             return _json(value)
     text = _instance(value, str)
-    if not _storable(text):
+    if not is_storable(text):
         raise ValueError
     return str(text)
 
@@ -167,7 +168,7 @@ def _instant(value: Any) -> datetime:
 
 def _json(value: Any) -> Any:
     plain = json.loads(json.dumps(value, allow_nan=False), parse_float=_float)
-    if not all(map(_storable, _texts(plain))):
+    if not all(is_storable(part) for part, _ in parts(plain) if isinstance(part, str)):
         raise ValueError
     return plain
 
@@ -176,23 +177,6 @@ def _float(text: str) -> float | int:
     """As PostgreSQL gives it back: large ones without a fraction, and no negative zero."""
     value = float(text)
     return int(value) if abs(value) >= 1e16 else value + 0.0
-
-
-def _texts(value: Any) -> Iterator[str]:
-    if isinstance(value, str):
-        yield value
-    elif isinstance(value, list):
-        for one in value:
-            yield from _texts(one)
-    elif isinstance(value, dict):
-        for key, one in value.items():
-            yield key
-            yield from _texts(one)
-
-
-def _storable(text: str) -> bool:
-    """PostgreSQL takes neither NUL nor halves of surrogate pairs."""
-    return "\0" not in text and not any("\ud800" <= letter <= "\udfff" for letter in text)
 
 
 def _schedule(

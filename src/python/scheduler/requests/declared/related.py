@@ -59,9 +59,7 @@ class DependsOn:
         rows = Dependency.objects.filter(definition_id__in=list(ids)).select_related("upstream")
         for row in rows.order_by("definition_id", "upstream__name"):
             found.setdefault(row.definition_id, []).append(row.spec.as_json())
-        return {
-            key: sorted(specs, key=lambda s: str(s["upstream"])) for key, specs in found.items()
-        }
+        return {key: _in_order(specs) for key, specs in found.items()}
 
     def apply(self, definition: JobDefinition, value: Any, by: str) -> None:
         set_dependencies(definition.name, value, by=by, take_over=True)
