@@ -288,6 +288,16 @@ def test_a_run_now_is_asked_for_and_the_request_tells_which_run_came_of_it(api: 
     assert AdminActionLog.objects.filter(action="run_requested", actor="token:ci").count() == 1
 
 
+def test_a_run_says_who_asked_for_it_now_or_again_and_of_a_planned_one_nobody_did(api: Api):
+    run = run_of()
+    assert api.get(f"runs/{run}").json()["requested_by"] == ""
+    api.post(f"runs/{run}/rerun")
+    api.post("jobs/report/run")
+    for request in RunRequest.objects.all():
+        of_request = run_of(slot_key=request.slot_key)
+        assert api.get(f"runs/{of_request}").json()["requested_by"] == "token:ci"
+
+
 def test_a_run_now_needs_no_body_and_takes_only_args(api: Api):
     save_definition("report", by="t", command_name="noop")
     assert api.post("jobs/report/run").status_code == 202

@@ -63,6 +63,16 @@ def again_key(slot_key: str, request: UUID) -> str:
     return f"{BY_HAND}{root_of(slot_key)}:{request}"
 
 
+def request_of(slot_key: str) -> UUID | None:
+    """The request by which a person asked for the run, now or again; None for all other runs."""
+    if not slot_key.startswith(BY_HAND):
+        return None
+    try:
+        return UUID(slot_key.rpartition(":")[2])
+    except ValueError:
+        return None
+
+
 def backfilled_slot(root: str) -> str | None:
     """The timed root that a slot of a backfill does again; None for another root."""
     if not root.startswith(BACKFILL):

@@ -6,6 +6,7 @@ from typing import Any
 from uuid import UUID
 
 from scheduler.domain.errors import RunNotFound
+from scheduler.domain.lineage import request_of
 from scheduler.models import JobRun, JobRunDetail, RunRequest
 from scheduler.queries.runs import RunView, run_views
 
@@ -110,13 +111,9 @@ def _resources(kept: JobRunDetail) -> ResourceUse:
 
 
 def _requester(row: JobRun) -> str:
-    """Who asked for a run that was asked for (``m:<request>``); empty for all others."""
-    kind, _, rest = row.slot_key.partition(":")
-    if kind != "m":
-        return ""
-    try:
-        request = UUID(rest)
-    except ValueError:
+    """The person who asked for the run; empty for a run that no person asked for."""
+    request = request_of(row.slot_key)
+    if request is None:
         return ""
     asked = RunRequest.objects.filter(pk=request).values_list("requested_by", flat=True)
     return asked.first() or ""
