@@ -1,3 +1,4 @@
+from contextlib import closing
 from uuid import uuid4
 
 import pytest
@@ -9,7 +10,8 @@ from tests.contract.store.world import World, bump
 
 
 def test_a_new_database_has_no_leader(database: Database):
-    view = World(database).cluster.read()
+    with closing(World(database)) as world:
+        view = world.cluster.read()
     assert (view.epoch, view.term_id, view.leader_worker_id) == (0, None, None)
     assert view.leader_seen_age_seconds is None
     assert not view.released
