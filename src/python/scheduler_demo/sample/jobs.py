@@ -7,10 +7,11 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
+from scheduler.domain.calendars import WEEK
+
 TOKYO = "Asia/Tokyo"
 BURST_PREFIX = "burst."
 REST = "demo-rest"
-WEEK = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 
 
 def pulse_jobs() -> list[dict[str, Any]]:
