@@ -2,6 +2,8 @@
 
 import os
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime
 from uuid import uuid4
@@ -12,6 +14,16 @@ from scheduler.domain.values import Claim, Reason, ResourceUse, RunResult, RunSt
 from scheduler.execution import records
 from scheduler.execution.journal import KEEP_SECONDS, Journal, RunJournal
 from scheduler.execution.records import RecordsNotWritable
+
+
+@contextmanager
+def full_disk() -> Iterator[None]:
+    def full(fd: int, data: bytes) -> None:
+        raise OSError(28, "No space left on device")
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(records, "_write_all", full)
+        yield
 
 
 def claim_at(at: float) -> Claim:
@@ -84,16 +96,10 @@ def test_what_is_older_than_ten_minutes_is_forgotten(tmp_path):
     journal.close()
 
 
-def test_a_full_disk_is_said_and_the_memory_keeps_what_it_refused(tmp_path, monkeypatch):
+def test_a_full_disk_is_said_and_the_memory_keeps_what_it_refused(tmp_path):
     journal = RunJournal(tmp_path, "w-1")
-
-    def full(fd, data):
-        raise OSError(28, "No space left on device")
-
-    with monkeypatch.context() as patch:
-        patch.setattr(records, "_write_all", full)
-        with pytest.raises(RecordsNotWritable):
-            journal.claimed([kept := claim_at(1.0)])
+    with full_disk(), pytest.raises(RecordsNotWritable):
+        journal.claimed([kept := claim_at(1.0)])
     assert journal.claims(0.0) == [kept]
     journal.close()
 
@@ -120,16 +126,10 @@ def test_a_journal_that_nobody_wrote_to_for_ten_minutes_is_old(tmp_path):
     journal.close()
 
 
-def test_what_a_full_disk_refused_is_written_once_there_is_space(tmp_path, monkeypatch):
+def test_what_a_full_disk_refused_is_written_once_there_is_space(tmp_path):
     journal = RunJournal(tmp_path, "w-1")
-
-    def full(fd, data):
-        raise OSError(28, "No space left on device")
-
-    with monkeypatch.context() as patch:
-        patch.setattr(records, "_write_all", full)
-        with pytest.raises(RecordsNotWritable):
-            journal.claimed([first := claim_at(1.0)])
+    with full_disk(), pytest.raises(RecordsNotWritable):
+        journal.claimed([first := claim_at(1.0)])
     journal.claimed([second := claim_at(2.0)])
     journal.close()
     again = RunJournal(tmp_path, "w-1")
