@@ -11,6 +11,7 @@ from django.core.wsgi import get_wsgi_application
 from scheduler.queries.in_force import forget_core_settings
 from scheduler.store.connections import database_from_url
 from tests.contract.store.world import World
+from tests.integration.api.callers import Api, token_api
 
 
 @pytest.fixture(params=["sqlite", pytest.param("postgres", marks=pytest.mark.postgres)])
@@ -24,6 +25,12 @@ def settings_read_anew() -> Iterator[None]:
     forget_core_settings()
     yield
     forget_core_settings()
+
+
+@pytest.fixture
+def api(database: Any) -> Api:
+    """Calls by a token of every scope."""
+    return token_api()
 
 
 @pytest.fixture

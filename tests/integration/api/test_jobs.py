@@ -8,16 +8,11 @@ from scheduler.api.rest.job_fields import JOB_FIELDS
 from scheduler.models import AdminActionLog, JobDefinition
 from scheduler.requests import save_definition
 from scheduler.requests.jobs import EDITABLE_FIELDS
-from tests.integration.api.callers import Api, code_of, token_api
+from tests.integration.api.callers import Api, code_of
 
 pytestmark = pytest.mark.usefixtures("database")
 
 HOURLY = {"kind": "hourly", "minute": 0}
-
-
-@pytest.fixture
-def api(database) -> Api:
-    return token_api()
 
 
 def make(api: Api, name: str = "report", **fields):

@@ -27,11 +27,6 @@ BATCH = "SCHEDULER_LEADER_PING_BATCH_SIZE"
 
 
 @pytest.fixture
-def api(database) -> Api:
-    return token_api()
-
-
-@pytest.fixture
 def nightly(database) -> str:
     save_definition(
         "nightly", by="t", command_name="noop", schedule={"kind": "daily", "at": "00:00"}

@@ -1,51 +1,19 @@
-"""Runs over the REST API: pages, filters, details, logs, and what is asked of them."""
+"""Runs over the REST API: pages, filters, details, and what is asked of them."""
 
-from datetime import UTC, datetime, timedelta
-from pathlib import Path
-from typing import Any
+from datetime import timedelta
 from uuid import UUID, uuid4
 
 import pytest
 
-from scheduler.domain.errors import PeerUnreachable
 from scheduler.domain.values import RunState
-from scheduler.models import AdminActionLog, JobRun, JobRunDetail, RunRequest, WorkerLease
-from scheduler.ports import LogChunk
+from scheduler.models import AdminActionLog, JobRun, JobRunDetail, RunRequest
 from scheduler.queries.run_lists import RunFilter, run_page
 from scheduler.queries.runs import id_at
-from scheduler.requests import delete_definition, find_job, save_definition
+from scheduler.requests import delete_definition, save_definition
 from tests.integration.api.callers import Api, code_of, token_api
+from tests.integration.api.runs import NOW, ids, run_of
 
 pytestmark = pytest.mark.usefixtures("database")
-
-NOW = datetime.now(UTC).replace(microsecond=0)
-
-
-@pytest.fixture
-def api(database) -> Api:
-    return token_api()
-
-
-def run_of(name: str = "report", state: str = "SUCCEEDED", **changes: Any) -> UUID:
-    """A run of the job ``name``, which is made if need be."""
-    save_definition(name, by="t", command_name="noop")
-    number = JobRun.objects.count()
-    finished = state not in ("PENDING", "ASSIGNED", "RUNNING")
-    values: dict[str, Any] = {
-        "definition": find_job(name),
-        "slot_key": f"t:{number}",
-        "state": state,
-        "scheduled_for": NOW,
-        "due_at": NOW,
-        "started_at": NOW if state != "PENDING" else None,
-        "finished_at": NOW if finished else None,
-        "worker_id": "w-1" if state != "PENDING" else None,
-    } | changes
-    return JobRun.objects.create(**values).pk
-
-
-def ids(answer: Any) -> list[UUID]:
-    return [UUID(run["run_id"]) for run in answer.json()["runs"]]
 
 
 def test_runs_come_newest_first_page_by_page(api: Api):
@@ -166,111 +134,6 @@ def test_a_run_that_waits_says_why(api: Api):
 def test_a_run_that_is_not_there(api: Api, path):
     response = api.get(f"runs/{uuid4()}{path}")
     assert (response.status_code, code_of(response)) == (404, "RUN_NOT_FOUND")
-
-
-# ---------------------------------------------------------------------------------------- logs
-
-
-@pytest.fixture
-def log_dir(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    monkeypatch.setenv("SCHEDULER_LOG_DIR", str(tmp_path))
-    (tmp_path / "2026-11-23" / "report").mkdir(parents=True)
-    return tmp_path / "2026-11-23" / "report"
-
-
-def test_a_log_is_read_in_pieces_that_cut_no_character(api: Api, log_dir: Path):
-    run = run_of()
-    (log_dir / f"{run}.log").write_text("日本語のログ\n" * 3)
-    text, offset, pieces = "", 0, 0
-    while True:
-        piece = api.get(f"runs/{run}/log?offset={offset}&limit=8").json()
-        assert piece["offset"] == offset
-        text, offset, pieces = text + piece["text"], piece["next_offset"], pieces + 1
-        if piece["complete"]:
-            break
-    assert text == "日本語のログ\n" * 3
-    assert pieces > 3
-
-
-def test_the_end_of_a_log_is_read_from_the_end(api: Api, log_dir: Path):
-    run = run_of()
-    (log_dir / f"{run}.log").write_text("a long line\nlast\n")
-    piece = api.get(f"runs/{run}/log?offset=-5").json()
-    assert (piece["text"], piece["offset"], piece["size"]) == ("last\n", 12, 17)
-
-
-def test_bytes_that_are_no_text_harm_nothing(api: Api, log_dir: Path):
-    run = run_of()
-    (log_dir / f"{run}.log").write_bytes(b"ok \xff\xfe\x80\x80\x80\x80 end")
-    assert "end" in api.get(f"runs/{run}/log").json()["text"]
-
-
-def test_an_address_is_an_id_and_never_a_path(api: Api, log_dir: Path):
-    (log_dir.parent.parent / "secret.log").write_text("secret")
-    for trick in ("..%2f..%2fsecret", "../../secret", "%2e%2e/secret", "*", "2026-11-23"):
-        response = api.get(f"/api/v1/runs/{trick}/log")
-        assert response.status_code == 404
-        assert b"secret\n" not in response.content
-
-
-def test_a_log_that_is_nowhere_says_so_and_where_it_went(api: Api, log_dir: Path):
-    run = run_of()
-    assert code_of(api.get(f"runs/{run}/log")) == "LOG_NOT_FOUND"
-    JobRunDetail.objects.create(run_id=run, log_ref="s3://logs/report.log")
-    assert "s3://logs/report.log" in api.get(f"runs/{run}/log").json()["detail"]
-    waiting = run_of(state="PENDING")
-    assert "has not started" in api.get(f"runs/{waiting}/log").json()["detail"]
-
-
-class Line:
-    """A worker that answers, or does not."""
-
-    def __init__(self, data: bytes | None) -> None:
-        self.data = data
-
-    def read_log(self, address: str, run_id: UUID, offset: int, limit: int) -> LogChunk:
-        if self.data is None:
-            raise PeerUnreachable(address, refused=True)
-        piece = self.data[offset : offset + limit]
-        return LogChunk(piece, offset + len(piece), len(self.data), finished=False)
-
-
-def worker(monkeypatch: pytest.MonkeyPatch, data: bytes | None) -> None:
-    WorkerLease.objects.create(
-        worker_id="w-1",
-        node_id="n",
-        hostname="h",
-        pid=1,
-        grpc_address="w-1:50051",
-        capacity=1,
-        lease_seconds=10,
-        margin_seconds=5,
-    )
-    monkeypatch.setattr("scheduler.bootstrap.run_log_reader._link", lambda line: Line(data))
-
-
-def test_a_log_that_this_process_may_not_read_says_so(api: Api, log_dir: Path):
-    run = run_of()
-    (log_dir / f"{run}.log").mkdir()
-    response = api.get(f"runs/{run}/log")
-    assert (response.status_code, code_of(response)) == (404, "LOG_NOT_FOUND")
-    assert "cannot be read: Is a directory" in response.json()["detail"]
-
-
-def test_a_live_worker_gives_the_log_of_what_it_runs(api: Api, log_dir: Path, monkeypatch):
-    run = run_of(state="RUNNING")
-    worker(monkeypatch, b"from the worker\n")
-    piece = api.get(f"runs/{run}/log").json()
-    assert piece["text"] == "from the worker\n"
-    assert not piece["complete"]
-
-
-def test_where_the_worker_does_not_answer_this_machine_is_asked(api, log_dir, monkeypatch):
-    run = run_of()
-    worker(monkeypatch, None)
-    assert "did not give it" in api.get(f"runs/{run}/log").json()["detail"]
-    (log_dir / f"{run}.log").write_text("from the disk")
-    assert api.get(f"runs/{run}/log").json()["text"] == "from the disk"
 
 
 # ------------------------------------------------------------------------- what is asked of runs

@@ -7,16 +7,11 @@ import pytest
 
 from scheduler.models import JobRun
 from scheduler.requests import find_job, save_definition
-from tests.integration.api.callers import Api, code_of, token_api
+from tests.integration.api.callers import Api, code_of
 
 pytestmark = pytest.mark.usefixtures("database")
 
 NOW = datetime.now(UTC).replace(microsecond=0)
-
-
-@pytest.fixture
-def api(database) -> Api:
-    return token_api()
 
 
 def waiting_run(name: str = "report") -> str:
