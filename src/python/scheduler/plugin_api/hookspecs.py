@@ -5,12 +5,16 @@ another plugin. Plugins are called in the order of ``SCHEDULER_PLUGINS``, after 
 Hook wrappers, ``tryfirst`` and ``trylast`` are refused: they make one plugin depend on another.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import pluggy
 
+from scheduler.plugin_api.archive import LogArchive
+from scheduler.plugin_api.metrics import Metric, RunMeasure
+from scheduler.plugin_api.mounts import UrlMount, WorkerPage
+from scheduler.plugin_api.services import LeadershipChange, Service, WorkerView
 from scheduler.plugin_api.settings import SettingsModel
-from scheduler.plugin_api.values import Alert, Executor, HealthCheck, RunTransition
+from scheduler.plugin_api.values import Alert, Executor, HealthCheck, RunTransition, StartOrder
 
 PROJECT = "scheduler"
 hookspec = pluggy.HookspecMarker(PROJECT)
@@ -68,4 +72,95 @@ class SchedulerHooks:
         Called once at the start of each process; the checks are asked whenever health is shown.
         A check that raises is shown as failing.
         """
+        raise NotImplementedError
+
+    @hookspec
+    def scheduler_django_apps(self) -> Sequence[str]:
+        """Apps for Django's ``INSTALLED_APPS``: tables, commands, templates, texts.
+
+        Called once in each process, while Django's settings are read: no model may be imported
+        yet, and ``settings`` are not there.
+        """
+        raise NotImplementedError
+
+    @hookspec
+    def scheduler_url_mounts(self) -> Sequence[UrlMount]:
+        """The plugin's pages in the web process.
+
+        Called once when addresses are first resolved. What the core serves comes first; a prefix
+        that another plugin has stops the start.
+        """
+        raise NotImplementedError
+
+    @hookspec
+    def scheduler_worker_pages(self, worker: WorkerView) -> Sequence[WorkerPage]:
+        """The plugin's pages in each worker; called once at its start.
+
+        They are served only where ``SCHEDULER_WORKER_HTTP_PORT`` is set. A path that another
+        plugin has stops the start.
+        """
+        raise NotImplementedError
+
+    @hookspec
+    def scheduler_ready(self, worker: WorkerView) -> None:
+        """A worker has started: its loops run. Called once, with a time limit."""
+        raise NotImplementedError
+
+    @hookspec
+    def scheduler_stopping(self) -> None:
+        """The worker's runs have ended and it is about to leave: the last chance to send what is
+        held. Called once, with a time limit; not after a kill."""
+        raise NotImplementedError
+
+    @hookspec
+    def scheduler_worker_services(self, worker: WorkerView) -> Sequence[Service]:
+        """What the plugin does in the background of each worker. Called once at its start."""
+        raise NotImplementedError
+
+    @hookspec
+    def scheduler_leader_services(self, worker: WorkerView) -> Sequence[Service]:
+        """What the plugin does in the background of the leader. Called once at each worker's
+        start; ticked only while that worker leads.
+
+        The last tick of an old leader may overlap the first of the new one: what must be done once
+        is decided by the database.
+        """
+        raise NotImplementedError
+
+    @hookspec
+    def scheduler_leadership_changed(self, change: LeadershipChange) -> None:
+        """This worker's leadership began or ended. Called in order, after the fact, in a thread of
+        its own with a time limit; not durable: a killed leader tells nobody."""
+        raise NotImplementedError
+
+    @hookspec
+    def scheduler_runs_measured(self, measures: Sequence[RunMeasure]) -> None:
+        """Runs of this worker have finished, and their outcome is committed.
+
+        Called in each worker for its own runs, in a thread of its own; not durable: what a killed
+        worker had not told is lost, and where a plugin is slower than the runs the oldest are
+        dropped and counted. For what must not be lost there is ``scheduler_run_transitioned``.
+        """
+        raise NotImplementedError
+
+    @hookspec
+    def scheduler_run_environment(self, order: StartOrder) -> Mapping[str, str]:
+        """What a run finds in its environment beside its own.
+
+        On the way of every run, so with a short time limit; after a failure or past the limit the
+        run starts without. Names that begin with ``SCHEDULER_`` are left out.
+        """
+        raise NotImplementedError
+
+    @hookspec
+    def scheduler_log_archive(self) -> LogArchive | None:
+        """Where logs are read that neither the worker nor this machine has.
+
+        Called once in each process that reads logs; the first answer that is not None counts.
+        """
+        raise NotImplementedError
+
+    @hookspec
+    def scheduler_metrics(self) -> Sequence[Metric]:
+        """Figures of the plugin in this process. Called at each scrape, with a time limit."""
         raise NotImplementedError
