@@ -58,6 +58,10 @@ ASSIGNED_AT_MOST = 20
 """Times that one run may be assigned, whatever befalls: more is a leader that does not listen."""
 
 
+TICKS_A_SECOND_AT_MOST = 60
+"""Of one loop, with as little work as these worlds have: more is a loop that waits for nothing."""
+
+
 class PromiseBroken(BaseException):
     """One of the promises does not hold; the message is the whole finding. No ``Exception``: the
     code under test is to survive those."""
@@ -208,6 +212,11 @@ class Auditor:
         self._world.trace("process gone", run=brief(run_id))
 
     # --------------------------------------------------------------------------- the rest
+
+    def ticked(self, process: str, loop: str, times: int) -> None:
+        """``times`` within this second."""
+        if times > TICKS_A_SECOND_AT_MOST:
+            self._broken(f"the {loop} loop of {process} ticked {times} times in one second")
 
     def tick_failed(self, process: str, loop: str, error: Exception) -> None:
         """A tick handles its own errors; one that escapes is a defect, though loops go on."""
