@@ -40,7 +40,7 @@ def measure(seconds: float = SECONDS) -> Report:
     with ExitStack() as stack:
         silent = stack.enter_context(_silence())
         bare = stack.enter_context(cluster(workers=2, evidence=True))
-        full = stack.enter_context(cluster(workers=2, evidence=True, **_settings(silent)))
+        full = stack.enter_context(cluster(workers=2, evidence=True, settings=_settings(silent)))
         both = {"bare": bare, "all plugins": full}
         late = _lateness(both, seconds)
         rates = _throughput(both)
