@@ -88,7 +88,8 @@ class SchedulerHooks:
         """The plugin's pages in the web process.
 
         Called once when addresses are first resolved. What the core serves comes first; a prefix
-        that another plugin has stops the start.
+        that another plugin has stops the start. The empty one, the root, may be shared: there the
+        first plugin that has an address serves it.
         """
         raise NotImplementedError
 

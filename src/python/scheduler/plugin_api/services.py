@@ -48,6 +48,16 @@ class Readiness:
 
 
 @dataclass(frozen=True, slots=True)
+class LoopPulse:
+    """One of the worker's own loops. ``busy_seconds``: how long the step under way has taken so
+    far, 0 between two steps. ``dead``: its thread ended though nobody asked it to."""
+
+    name: str
+    busy_seconds: float
+    dead: bool
+
+
+@dataclass(frozen=True, slots=True)
 class LocalLog:
     """The log file of a run in this machine's log folder; other workers of the machine may share
     the folder. ``day`` and ``job_slug`` are the names of its folders."""
@@ -76,6 +86,10 @@ class WorkerView(Protocol):
 
     def readiness(self) -> tuple[Readiness, ...]:
         """Asks the database and Redis, with short time limits."""
+
+    def loops(self) -> tuple[LoopPulse, ...]:
+        """Never waits for a network. Each step of a loop has time limits of its own on whatever
+        it asks, so one that goes on and on hangs in this process."""
 
     def local_logs(self) -> Iterator[LocalLog]:
         """Every log in the folder, whoever wrote it, in no order."""

@@ -42,7 +42,8 @@ class Surroundings:
         owners: dict[str, str] = {}
         mounts = self._calls.offered("scheduler_url_mounts", _is_mount)
         for plugin, mount in mounts:
-            refuse_twice("URL prefix", mount.prefix, plugin, owners)
+            if mount.prefix:
+                refuse_twice("URL prefix", mount.prefix, plugin, owners)
         return tuple(mounts)
 
     def worker_pages(self, worker: WorkerView) -> dict[str, tuple[str, WorkerPage]]:
