@@ -21,7 +21,9 @@ VERSION = {
     "platform": "linux/amd64",
 }
 
-READY = "[+]ping ok\n[+]log ok\n[+]etcd ok\n[+]informer-sync ok\n[+]shutdown ok\nreadyz check passed\n"
+READY = (
+    "[+]ping ok\n[+]log ok\n[+]etcd ok\n[+]informer-sync ok\n[+]shutdown ok\nreadyz check passed\n"
+)
 NOT_READY = (
     "[+]ping ok\n[+]log ok\n[-]etcd failed: reason withheld\n[+]informer-sync ok\n"
     "[-]poststarthook/rbac/bootstrap-roles failed: reason withheld\nreadyz check failed\n"

@@ -131,7 +131,9 @@ def test_a_server_that_takes_no_connection_is_told(service_account):
     with closing(socket.socket()) as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
-    with pytest.raises(Unreachable, match=rf"127\.0\.0\.1:{port} cannot be reached \(connection ref"):
+    with pytest.raises(
+        Unreachable, match=rf"127\.0\.0\.1:{port} cannot be reached \(connection ref"
+    ):
         KubernetesApi(service_account, pod_environment(port)).nodes(SECONDS)
 
 

@@ -23,11 +23,13 @@ class KubernetesApi:
 
     def __init__(
         self,
-        service_account: Path = SERVICE_ACCOUNT,
+        service_account: Path | None = None,
         environ: Mapping[str, str] = os.environ,
     ) -> None:
-        self._credentials = (service_account, environ)
-        self._namespace_file = service_account / "namespace"
+        """``service_account``: the folder of its files, by default where the kubelet mounts it."""
+        folder = service_account or SERVICE_ACCOUNT
+        self._credentials = (folder, environ)
+        self._namespace_file = folder / "namespace"
 
     def own_namespace(self) -> str:
         """That of this process's service account. Raises OutsideCluster."""

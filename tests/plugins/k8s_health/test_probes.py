@@ -1,0 +1,130 @@
+"""What /livez and /readyz say, and the worker's two pages."""
+
+import json
+
+import pytest
+
+from scheduler.plugin_api.host import PluginHost
+from scheduler.plugin_api.mounts import PageRequest
+from scheduler.plugin_api.services import LoopPulse, Readiness, WorkerSnapshot
+from scheduler_k8s_health import probes
+from scheduler_k8s_health.plugin import KubernetesHealthPlugin
+
+NEEDS = ("database", "redis", "certificate", "registered")
+LOOPS = ("lease", "agent", "leadership")
+
+
+def snapshot(*, draining=False):
+    return WorkerSnapshot("w-1", "node-a", "WORKER", None, True, draining, 8, 0, None)
+
+
+class FakeWorker:
+    """A worker whose state the test sets."""
+
+    def __init__(self):
+        self.away: set[str] = set()
+        self.busy: dict[str, float] = {}
+        self.dead: set[str] = set()
+        self.draining = False
+        self.asked = 0
+
+    def snapshot(self):
+        return snapshot(draining=self.draining)
+
+    def readiness(self):
+        self.asked += 1
+        return tuple(Readiness(n, n not in self.away, f"About {n}.") for n in NEEDS)
+
+    def loops(self):
+        return tuple(LoopPulse(n, self.busy.get(n, 0.0), n in self.dead) for n in LOOPS)
+
+
+@pytest.fixture
+def worker():
+    return FakeWorker()
+
+
+@pytest.fixture
+def ask(worker):
+    """Asks a page of the plugin through its host: (status, body as JSON)."""
+    host = PluginHost.load(["k8s_health"], {"k8s_health": lambda: KubernetesHealthPlugin})
+    host.configure(rows={}, environ={})
+    pages = {page.path: page for _, page in host.worker_pages(worker).values()}
+
+    def asked(path, **query):
+        answer = pages[path].answer(PageRequest(path, query, {}))
+        assert answer.content_type == "application/json"
+        assert answer.headers["Cache-Control"] == "no-store"
+        return answer.status, json.loads(answer.body)
+
+    return asked
+
+
+@pytest.mark.parametrize("away", NEEDS)
+def test_a_worker_that_lacks_a_need_is_not_ready_and_names_it(ask, worker, away):
+    worker.away = {away}
+    status, body = ask("/readyz")
+    assert (status, body["status"], body["parts"][away]) == (503, "failing", "failing")
+    assert list(body["parts"].values()).count("failing") == 1
+
+
+def test_a_drained_worker_is_not_ready(ask, worker):
+    worker.draining = True
+    status, body = ask("/readyz", verbose="")
+    assert status == 503
+    assert body["parts"]["accepts_runs"] == {
+        "ok": False,
+        "summary": "It is being drained and takes no new runs.",
+    }
+
+
+def test_a_worker_with_all_it_needs_is_ready(ask):
+    parts = dict.fromkeys((*NEEDS, "accepts_runs"), "ok")
+    assert ask("/readyz") == (200, {"status": "ok", "parts": parts})
+
+
+def test_verbose_adds_a_sentence_to_each_part(ask):
+    _, body = ask("/readyz", verbose="1")
+    assert body["parts"]["redis"] == {"ok": True, "summary": "About redis."}
+
+
+def test_a_remote_end_that_is_away_does_not_make_a_worker_dead(ask, worker):
+    worker.away = set(NEEDS)
+    worker.draining = True
+    assert ask("/livez")[0] == 200
+    assert worker.asked == 0
+
+
+def test_a_loop_that_hangs_makes_the_worker_dead(ask, worker):
+    worker.busy = {"lease": 120.1}
+    status, body = ask("/livez", verbose="")
+    assert (status, body["parts"]["lease"]["ok"]) == (503, False)
+    assert "has lasted 120 s" in body["parts"]["lease"]["summary"]
+
+
+def test_a_long_step_within_the_limit_is_alive(ask, worker):
+    worker.busy = {"leadership": 119.0}
+    assert ask("/livez")[0] == 200
+
+
+def test_a_loop_whose_thread_ended_makes_the_worker_dead(ask, worker):
+    worker.dead = {"agent"}
+    status, body = ask("/livez", verbose="")
+    assert status == 503
+    assert body["parts"]["agent"] == {"ok": False, "summary": "Its thread has ended."}
+
+
+def test_many_probes_in_a_second_ask_the_database_once(ask, worker):
+    for _ in range(20):
+        ask("/readyz")
+    assert worker.asked == 1
+
+
+def test_a_drain_shows_at_once_though_readiness_is_kept(ask, worker):
+    assert ask("/readyz")[0] == 200
+    worker.draining = True
+    assert ask("/readyz")[0] == 503
+
+
+def test_no_part_at_all_is_alive():
+    assert probes.answer(probes.Verdict(()), {}).status == 200
