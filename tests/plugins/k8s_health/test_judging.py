@@ -1,5 +1,6 @@
 """From facts to health, without any I/O."""
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -30,25 +31,26 @@ SELECTOR = "app.kubernetes.io/part-of=scheduler"
 
 
 def worker(name="worker-1", **facts):
-    facts = {"phase": "Running", "ready": True, "labels": OURS, "component": "worker"} | facts
-    return Pod(name=name, **facts)
+    usual = Pod(name, phase="Running", ready=True, labels=OURS, component="worker")
+    return replace(usual, **facts)
 
 
 def container(**facts):
-    return Container(**({"name": "worker", "image": "scheduler:1"} | facts))
+    return replace(Container("worker", "scheduler:1"), **facts)
 
 
 def pods_health(*pods, whole=True):
     return judge_pods(Listed(pods, whole), NOW, RECENT, SELECTOR, "scheduler")
 
 
-def budgets_health(*budgets, pods=(worker(),)):
-    return judge_budgets(Listed(budgets), Listed(pods), SELECTOR, "scheduler")
+def budgets_health(*budgets, pods=None):
+    ours = (worker(),) if pods is None else pods
+    return judge_budgets(Listed(budgets), Listed(ours), SELECTOR, "scheduler")
 
 
 def budget(**facts):
-    facts = {"name": "workers", "healthy": 3, "desired": 2, "expected": 3, "allowed": 1} | facts
-    return Budget(**({"labels": OURS} | facts))
+    usual = Budget("workers", healthy=3, desired=2, expected=3, allowed=1, labels=OURS)
+    return replace(usual, **facts)
 
 
 # ------------------------------------------------------------------------------- problems
