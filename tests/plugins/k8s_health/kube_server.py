@@ -1,5 +1,5 @@
-"""A small TLS server that answers as the Kubernetes API does: lists in pages, label selectors, bearer
-tokens, RBAC by the rules it is given, and its ways of failing."""
+"""A small TLS server that answers as the Kubernetes API does: lists in pages, label selectors,
+bearer tokens, RBAC by the rules it is given, and its ways of failing."""
 
 import json
 import ssl

@@ -102,6 +102,27 @@ def test_a_loop_that_hangs_makes_the_worker_dead(ask, worker):
     assert "has lasted 120 s" in body["parts"]["lease"]["summary"]
 
 
+@pytest.mark.parametrize("away", ["database", "redis"])
+def test_a_loop_that_stands_still_while_a_server_is_away_needs_no_restart(ask, worker, away):
+    worker.busy = {"lease": 900.0}
+    worker.away = {away}
+    status, body = ask("/livez", verbose="")
+    assert status == 200
+    assert body["parts"]["lease"]["summary"].endswith(f"while these do not answer: {away}.")
+
+
+def test_a_loop_that_hangs_is_told_though_it_has_lost_the_lease_by_that(ask, worker):
+    worker.busy = {"lease": 900.0}
+    worker.away = {"registered", "certificate"}
+    assert ask("/livez")[0] == 503
+
+
+def test_a_dead_loop_is_dead_whatever_is_away(ask, worker):
+    worker.dead, worker.busy, worker.away = {"agent"}, {"lease": 900.0}, {"database"}
+    status, body = ask("/livez")
+    assert (status, body["parts"]["agent"], body["parts"]["lease"]) == (503, "failing", "ok")
+
+
 def test_a_long_step_within_the_limit_is_alive(ask, worker):
     worker.busy = {"leadership": 119.0}
     assert ask("/livez")[0] == 200

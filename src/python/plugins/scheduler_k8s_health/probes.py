@@ -5,7 +5,7 @@ nothing remote may count. Ready: it has all that it needs, and takes work.
 """
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from scheduler.plugin_api.mounts import PageAnswer
@@ -14,6 +14,7 @@ from scheduler.plugin_api.services import LoopPulse, Readiness, WorkerSnapshot
 JSON = "application/json"
 OK, FAILING = "ok", "failing"
 ACCEPTS_RUNS = "accepts_runs"
+SERVERS = ("database", "redis")
 READINESS_KEPT_SECONDS = 1.0
 """However many ask a process for its readiness, it asks the database and Redis once a second."""
 
@@ -29,9 +30,21 @@ class Verdict:
         return all(part.ok for part in self.parts)
 
 
-def livez(loops: Iterable[LoopPulse], hung_seconds: float) -> Verdict:
-    """A worker is alive while each of its loops goes round."""
-    return Verdict(tuple(_loop(pulse, hung_seconds) for pulse in loops))
+def livez(
+    loops: Iterable[LoopPulse], hung_seconds: float, needs: Callable[[], Iterable[Readiness]]
+) -> Verdict:
+    """A worker is alive while each of its loops goes round.
+
+    A loop may also stand still because a server is frozen; a restart would not help then. So
+    ``needs`` is asked where a loop seems to hang, and it counts as hung only while the servers are
+    well.
+    """
+    pulses = tuple(loops)
+    if all(pulse.busy_seconds <= hung_seconds for pulse in pulses):
+        away: tuple[str, ...] = ()
+    else:
+        away = tuple(one.name for one in needs() if one.name in SERVERS and not one.ok)
+    return Verdict(tuple(_loop(pulse, hung_seconds, away) for pulse in pulses))
 
 
 def readyz(needs: Iterable[Readiness], worker: WorkerSnapshot) -> Verdict:
@@ -58,13 +71,15 @@ def answer(verdict: Verdict, query: Mapping[str, str]) -> PageAnswer:
     )
 
 
-def _loop(pulse: LoopPulse, hung_seconds: float) -> Readiness:
+def _loop(pulse: LoopPulse, hung_seconds: float, away: Sequence[str]) -> Readiness:
     if pulse.dead:
         return Readiness(pulse.name, False, "Its thread has ended.")
-    if pulse.busy_seconds > hung_seconds:
-        told = f"Its present step has lasted {pulse.busy_seconds:.0f} s; at most {hung_seconds:g}."
-        return Readiness(pulse.name, False, told)
-    return Readiness(pulse.name, True, "It goes round.")
+    if pulse.busy_seconds <= hung_seconds:
+        return Readiness(pulse.name, True, "It goes round.")
+    told = f"Its present step has lasted {pulse.busy_seconds:.0f} s"
+    if away:
+        return Readiness(pulse.name, True, f"{told}, while these do not answer: {', '.join(away)}.")
+    return Readiness(pulse.name, False, f"{told}; at most {hung_seconds:g} s are allowed.")
 
 
 def _word(part: Readiness) -> object:

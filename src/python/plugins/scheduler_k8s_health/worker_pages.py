@@ -12,11 +12,11 @@ from scheduler_k8s_health.settings import KubernetesSettings
 def probe_pages(
     worker: WorkerView, settings: Callable[[], KubernetesSettings]
 ) -> Sequence[WorkerPage]:
-    """The two pages; /livez asks nothing beyond this process."""
+    """The two pages; /livez asks no server unless a loop stands still."""
     needs = Remembered(worker.readiness, lambda: probes.READINESS_KEPT_SECONDS)
 
     def livez(request: PageRequest) -> PageAnswer:
-        verdict = probes.livez(worker.loops(), settings().livez_hung_seconds)
+        verdict = probes.livez(worker.loops(), settings().livez_hung_seconds, needs.get)
         return probes.answer(verdict, request.query)
 
     def readyz(request: PageRequest) -> PageAnswer:

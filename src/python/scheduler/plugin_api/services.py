@@ -51,8 +51,8 @@ class Readiness:
 
 @dataclass(frozen=True, slots=True)
 class LoopPulse:
-    """One of the worker's own loops. ``busy_seconds``: how long the step under way has taken so
-    far, 0 between two steps. ``dead``: its thread ended though nobody asked it to."""
+    """One of the loops that do the worker's work. ``busy_seconds``: how long the step under way has
+    taken so far, 0 between two steps. ``dead``: its thread ended though nobody asked it to."""
 
     name: str
     busy_seconds: float
@@ -90,8 +90,9 @@ class WorkerView(Protocol):
         """Asks the database and Redis, with short time limits."""
 
     def loops(self) -> tuple[LoopPulse, ...]:
-        """Never waits for a network. Each step of a loop has time limits of its own on whatever
-        it asks, so one that goes on and on hangs in this process."""
+        """Never waits for a network. A step may be long because a server that was asked is frozen:
+        that a loop hangs in this process is sure only while ``readiness`` finds the servers well.
+        """
 
     def local_logs(self) -> Iterator[LocalLog]:
         """Every log in the folder, whoever wrote it, in no order."""
