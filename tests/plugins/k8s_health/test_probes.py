@@ -6,7 +6,8 @@ import pytest
 
 from scheduler.plugin_api.host import PluginHost
 from scheduler.plugin_api.mounts import PageRequest
-from scheduler.plugin_api.services import LoopPulse, Readiness, WorkerSnapshot
+from scheduler.plugin_api.services import LoopPulse
+from scheduler.testing.worker_view import FakeWorkerView
 from scheduler_k8s_health import probes
 from scheduler_k8s_health.plugin import KubernetesHealthPlugin
 
@@ -14,34 +15,26 @@ NEEDS = ("database", "redis", "certificate", "registered")
 LOOPS = ("lease", "agent", "leadership")
 
 
-def snapshot(*, draining=False):
-    return WorkerSnapshot("w-1", "node-a", "WORKER", None, True, draining, 8, 0, None)
+class AskedWorker(FakeWorkerView):
+    """Counts how often it is asked for its readiness."""
 
-
-class FakeWorker:
-    """A worker whose state the test sets."""
-
-    def __init__(self):
-        self.away: set[str] = set()
-        self.busy: dict[str, float] = {}
-        self.dead: set[str] = set()
-        self.draining = False
-        self.asked = 0
-
-    def snapshot(self):
-        return snapshot(draining=self.draining)
+    asked = 0
 
     def readiness(self):
         self.asked += 1
-        return tuple(Readiness(n, n not in self.away, f"About {n}.") for n in NEEDS)
+        return super().readiness()
 
-    def loops(self):
-        return tuple(LoopPulse(n, self.busy.get(n, 0.0), n in self.dead) for n in LOOPS)
+    def goes(self, name: str, *, busy_seconds: float = 0.0, dead: bool = False) -> None:
+        """From now on one loop goes like this."""
+        others = [pulse for pulse in self.pulses if pulse.name != name]
+        self.pulses = (*others, LoopPulse(name, busy_seconds, dead))
 
 
 @pytest.fixture
 def worker():
-    return FakeWorker()
+    found = AskedWorker()
+    found.pulses = tuple(LoopPulse(name, 0.0, dead=False) for name in LOOPS)
+    return found
 
 
 @pytest.fixture
@@ -62,7 +55,7 @@ def ask(worker):
 
 @pytest.mark.parametrize("away", NEEDS)
 def test_a_worker_that_lacks_a_need_is_not_ready_and_names_it(ask, worker, away):
-    worker.away = {away}
+    worker.lacks(away)
     status, body = ask("/readyz")
     assert (status, body["status"], body["parts"][away]) == (503, "failing", "failing")
     assert list(body["parts"].values()).count("failing") == 1
@@ -85,18 +78,19 @@ def test_a_worker_with_all_it_needs_is_ready(ask):
 
 def test_verbose_adds_a_sentence_to_each_part(ask):
     _, body = ask("/readyz", verbose="1")
-    assert body["parts"]["redis"] == {"ok": True, "summary": "About redis."}
+    assert body["parts"]["redis"] == {"ok": True, "summary": "All is well."}
 
 
 def test_a_remote_end_that_is_away_does_not_make_a_worker_dead(ask, worker):
-    worker.away = set(NEEDS)
+    for need in NEEDS:
+        worker.lacks(need)
     worker.draining = True
     assert ask("/livez")[0] == 200
     assert worker.asked == 0
 
 
 def test_a_loop_that_hangs_makes_the_worker_dead(ask, worker):
-    worker.busy = {"lease": 120.1}
+    worker.goes("lease", busy_seconds=120.1)
     status, body = ask("/livez", verbose="")
     assert (status, body["parts"]["lease"]["ok"]) == (503, False)
     assert "has lasted 120 s" in body["parts"]["lease"]["summary"]
@@ -104,32 +98,35 @@ def test_a_loop_that_hangs_makes_the_worker_dead(ask, worker):
 
 @pytest.mark.parametrize("away", ["database", "redis"])
 def test_a_loop_that_stands_still_while_a_server_is_away_needs_no_restart(ask, worker, away):
-    worker.busy = {"lease": 900.0}
-    worker.away = {away}
+    worker.goes("lease", busy_seconds=900.0)
+    worker.lacks(away)
     status, body = ask("/livez", verbose="")
     assert status == 200
     assert body["parts"]["lease"]["summary"].endswith(f"while these do not answer: {away}.")
 
 
 def test_a_loop_that_hangs_is_told_though_it_has_lost_the_lease_by_that(ask, worker):
-    worker.busy = {"lease": 900.0}
-    worker.away = {"registered", "certificate"}
+    worker.goes("lease", busy_seconds=900.0)
+    worker.lacks("registered")
+    worker.lacks("certificate")
     assert ask("/livez")[0] == 503
 
 
 def test_a_dead_loop_is_dead_whatever_is_away(ask, worker):
-    worker.dead, worker.busy, worker.away = {"agent"}, {"lease": 900.0}, {"database"}
+    worker.goes("agent", dead=True)
+    worker.goes("lease", busy_seconds=900.0)
+    worker.lacks("database")
     status, body = ask("/livez")
     assert (status, body["parts"]["agent"], body["parts"]["lease"]) == (503, "failing", "ok")
 
 
 def test_a_long_step_within_the_limit_is_alive(ask, worker):
-    worker.busy = {"leadership": 119.0}
+    worker.goes("leadership", busy_seconds=119.0)
     assert ask("/livez")[0] == 200
 
 
 def test_a_loop_whose_thread_ended_makes_the_worker_dead(ask, worker):
-    worker.dead = {"agent"}
+    worker.goes("agent", dead=True)
     status, body = ask("/livez", verbose="")
     assert status == 503
     assert body["parts"]["agent"] == {"ok": False, "summary": "Its thread has ended."}

@@ -134,7 +134,7 @@ class KubernetesSettings(SettingsModel):
             "Kubernetes がワーカーを再起動し、実行中のジョブは他のワーカーで再試行されます。",
         ),
         example="120",
-        ge=30,
+        ge=5,
         le=3600,
         unit=SECONDS,
     )

@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import structlog
-from django.conf import settings as django_settings
+from django.db import connections
 
 from scheduler.coordination.connection import RedisConnection
 from scheduler.domain.errors import SchedulerError
@@ -52,7 +52,7 @@ def _asked(name: str, good: str, bad: str, ask: Callable[[], object]) -> Readine
 
 
 def _ask_database() -> None:
-    probe(database_from_settings(django_settings.DATABASES["default"], worker_id="web"))
+    probe(database_from_settings(connections.settings["default"], worker_id="web"))
 
 
 def _ask_redis(core: CoreSettings) -> None:
