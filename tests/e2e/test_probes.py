@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 from urllib.error import HTTPError
 from urllib.request import Request, urlopen
+from uuid import UUID
 
 import psutil
 import pytest
@@ -91,7 +92,10 @@ def probed(folder: Path) -> Iterator[Probed]:
         "SCHEDULER_K8S_LIVEZ_HUNG_SECONDS": str(HUNG_SECONDS),
         "PYTHONPATH": os.pathsep.join(part for part in sys.path if part),
     }
-    jobs = [job("pulse", "noop", every(5))]
+    jobs = [
+        job("pulse", "noop", every(5)),
+        job("work", "sample_long", every(4), default_args_json=["--seconds", "3.5"]),
+    ]
     with Cluster(folder, jobs, workers=1, web_port=0, settings=settings) as cluster:
         yield Probed(cluster)
 
@@ -172,6 +176,23 @@ def test_a_drained_worker_is_not_ready_until_the_drain_is_undone(probed):
     assert [name for name, word in parts.items() if word == "failing"] == ["accepts_runs"]
     _request(probed, f"request_undo_drain({worker_id!r}, by='hanako')")
     probed.becomes(200)
+
+
+def test_a_worker_that_is_stopping_is_alive_and_not_ready_until_its_runs_have_ended(probed):
+    cluster = probed.cluster
+
+    def under_way() -> set[UUID]:
+        return {run.id for run in cluster.runs("work") if run.state == "RUNNING"}
+
+    cluster.wait_until(lambda: bool(under_way()), "work under way")
+    kept = under_way()
+    worker = cluster.workers[0]
+    worker.terminate()
+    cluster.wait_until(lambda: probed.worker("/readyz")[0] == 503, "503 of the stopping worker")
+    assert probed.worker("/readyz")[1]["parts"]["accepts_runs"] == "failing"
+    assert probed.worker("/livez")[0] == 200
+    cluster.wait_until(lambda: not worker.running, "the worker's end")
+    assert {run.state for run in cluster.runs("work") if run.id in kept} == {"SUCCEEDED"}
 
 
 def _request(probed: Probed, call: str) -> None:

@@ -75,6 +75,14 @@ def test_readyz_names_a_certificate_that_was_named_and_is_not_there(
     assert (status, found["certificate"]) == (503, "failing")
 
 
+def test_readyz_tells_of_a_bad_environment_without_its_values(monkeypatch):
+    monkeypatch.setenv("SCHEDULER_REDIS_URL", "hunter22")
+    response = Client().get("/readyz?verbose")
+    assert response.status_code == 503
+    assert list(response.json()["parts"]) == ["settings"]
+    assert "hunter22" not in response.text
+
+
 def test_readyz_names_an_expired_certificate(database, monkeypatch, tmp_path):
     files = mint(tmp_path, days=0)
     monkeypatch.setenv("SCHEDULER_TLS_CERT_FILE", str(files.cert_file))

@@ -110,13 +110,19 @@ class Line:
             header_params={"Accept": "application/json, */*"},
             auth_settings=["BearerToken"],
         )
-        try:
+        with self._translated(question):
             # The limit of one read; that of the whole is watched between reads.
             response = self._client.call_api(*request, _request_timeout=self._left(question))
             try:
                 return Answer(response.status, self._body(question, response.response))
             finally:
                 response.response.close()
+
+    @contextmanager
+    def _translated(self, question: Question) -> Iterator[None]:
+        """What the client raises becomes a KubernetesProblem."""
+        try:
+            yield
         except urllib3.exceptions.NewConnectionError as error:
             # A kind of time-out to the library, whatever was in the way.
             raise Unreachable(self._address, _why_unreachable(error)) from None

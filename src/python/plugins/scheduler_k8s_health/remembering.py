@@ -39,7 +39,8 @@ class Remembered[T]:
             problem = error
 
             def fail() -> T:
-                raise problem
+                # Raised again and again: its trace would grow by each.
+                raise problem.with_traceback(None)
 
             return fail
         return lambda: answer

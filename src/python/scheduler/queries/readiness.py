@@ -25,13 +25,15 @@ CERTIFICATE_VARIABLE = "SCHEDULER_TLS_CERT_FILE"
 
 
 def web_readiness() -> tuple[Readiness, ...]:
-    """``database``, ``redis`` and, where one is configured, ``certificate``.
-
-    Takes some eight seconds at most. Raises InvalidSetting or SettingsConflict for a bad
-    environment.
+    """``database``, ``redis`` and, where one is configured, ``certificate``; ``settings`` alone
+    where the environment holds a bad one. Takes some eight seconds at most.
     """
-    # All that is read here is given by the environment alone; the RDB may be away.
-    core = resolve(CoreSettings, rows={}, environ=os.environ).settings
+    try:
+        # All that is read here is given by the environment alone; the RDB may be away.
+        core = resolve(CoreSettings, rows={}, environ=os.environ).settings
+    except SchedulerError as error:
+        log.warning("web_process_not_ready", part="settings", reason=str(error))
+        return (Readiness("settings", False, "A setting is bad; the log says which."),)
     asked = [
         _asked("database", "The database answers.", "The database does not answer.", _ask_database),
         _asked("redis", "Redis answers.", "Redis does not answer.", lambda: _ask_redis(core)),
