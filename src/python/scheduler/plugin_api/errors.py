@@ -1,5 +1,4 @@
-"""The root of all errors, for plugins to derive theirs from: a ``code``, and one sentence that
-says what went wrong, which thing it was and what to do next, without a secret."""
+"""The root of all errors that are raised on purpose; a plugin derives its own from it."""
 
 from scheduler.domain.errors import SchedulerError
 
