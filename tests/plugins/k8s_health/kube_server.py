@@ -63,8 +63,8 @@ class Asked:
 
 @dataclass
 class KubeServer:
-    """Its state may be changed while it runs. ``replies`` go over all else; ``hung`` paths are not
-    answered until the end."""
+    """Its state may be changed while it runs. ``replies`` go over all else. ``hung`` paths are not
+    answered until the end, ``dripping`` ones byte by byte, ``stopping`` ones late and in half."""
 
     port: int = 0
     tokens: set[str] = field(default_factory=lambda: {TOKEN})
@@ -74,6 +74,7 @@ class KubeServer:
     replies: dict[str, Reply] = field(default_factory=dict)
     hung: set[str] = field(default_factory=set)
     dripping: set[str] = field(default_factory=set)
+    stopping: set[str] = field(default_factory=set)
     asked: list[Asked] = field(default_factory=list)
     ended: Event = field(default_factory=Event)
 
@@ -185,6 +186,8 @@ def _handler(kube: KubeServer) -> type[BaseHTTPRequestHandler]:
         def do_GET(self) -> None:
             asked = Asked.of(self.path, self.headers.get("Authorization", ""))
             status, content_type, body = kube.answer(asked)
+            if asked.path in kube.stopping:
+                kube.ended.wait(0.7)
             if kube.ended.is_set():
                 return
             self.send_response(status)
@@ -195,6 +198,9 @@ def _handler(kube: KubeServer) -> type[BaseHTTPRequestHandler]:
             self.end_headers()
             if asked.path in kube.dripping:
                 self._drip(body)
+            elif asked.path in kube.stopping:
+                self.wfile.write(body[: len(body) // 2])
+                kube.ended.wait(30)
             else:
                 self.wfile.write(body)
 

@@ -170,7 +170,7 @@ def test_an_error_is_kept_too_but_a_defect_is_not():
         ("SCHEDULER_K8S_NAMESPACE", "Not A Name"),
         ("SCHEDULER_K8S_NAMESPACE", "../kube-system"),
         ("SCHEDULER_K8S_POD_SELECTOR", " "),
-        ("SCHEDULER_K8S_TIMEOUT_SECONDS", "60"),
+        ("SCHEDULER_K8S_TIMEOUT_SECONDS", "5"),
         ("SCHEDULER_K8S_CACHE_SECONDS", "0"),
     ],
 )

@@ -115,7 +115,8 @@ def test_no_node_that_is_ready_is_failing():
 
 
 def test_no_node_at_all_is_failing():
-    assert judge_nodes(Listed(())).status is HealthStatus.FAILING
+    report = judge_nodes(Listed(()))
+    assert (report.status, report.summary) == (HealthStatus.FAILING, "The cluster has no node.")
 
 
 @pytest.mark.parametrize(
@@ -188,14 +189,19 @@ def test_a_container_that_is_being_made_is_only_not_ready(why):
     ("facts", "told"),
     [
         ({"phase": "Pending", "trouble": "Unschedulable"}, "does not run (Unschedulable)"),
-        ({"phase": "Failed", "trouble": "Evicted"}, "does not run (Evicted)"),
-        ({"phase": "Failed"}, "has failed"),
+        ({"phase": "Pending", "trouble": "SchedulingGated"}, "does not run (SchedulingGated)"),
     ],
 )
 def test_a_pod_that_does_not_run_is_failing(facts, told):
     report = pods_health(worker(), worker("worker-2", ready=False, **facts))
     assert report.status is HealthStatus.FAILING
     assert f"1 of 2 pods are ready; worker-2 {told}" in report.summary
+
+
+def test_a_failed_pod_that_is_kept_is_a_warning():
+    report = pods_health(worker(), worker("old", ready=False, phase="Failed", trouble="Evicted"))
+    assert report.status is HealthStatus.WARNING
+    assert "old has failed (Evicted); delete it when seen" in report.summary
 
 
 def test_a_recent_end_for_lack_of_memory_is_a_warning():
@@ -273,7 +279,7 @@ def test_fewer_healthy_pods_than_wanted_is_failing():
 def test_a_budget_that_can_never_allow_an_eviction_says_how_to_mend_it():
     report = budgets_health(budget(healthy=2, desired=2, expected=2, allowed=0))
     assert report.status is HealthStatus.WARNING
-    assert "can never allow an eviction (2 pods, all are wanted): add a pod" in report.summary
+    assert "can never allow an eviction (2 pods, all are wanted): add a pod, or" in report.summary
 
 
 def test_a_budget_without_head_room_now_is_a_warning():

@@ -127,6 +127,14 @@ def test_an_answer_that_drips_is_cut_off_at_the_time_limit(api, kube):
     assert monotonic() - began < 2
 
 
+def test_an_answer_that_begins_late_and_stops_costs_the_time_limit_once(api, kube):
+    kube.stopping = {NODES}
+    began = monotonic()
+    with pytest.raises(DidNotAnswerInTime):
+        api.nodes(1.0)
+    assert monotonic() - began < 1.5
+
+
 def test_a_server_that_takes_no_connection_is_told(service_account):
     with closing(socket.socket()) as free:
         free.bind(("127.0.0.1", 0))

@@ -43,8 +43,10 @@ def judge_nodes(nodes: Listed[Node]) -> HealthReport:
     if ready and not ill:
         told = f"All of {count} nodes are Ready and take pods."
         return HealthReport(HealthStatus.OK, told, detail)
+    if not ill:
+        return HealthReport(HealthStatus.FAILING, "The cluster has no node.", detail)
     status = HealthStatus.WARNING if ready else HealthStatus.FAILING
-    told = f"{ready} of {count} nodes are Ready; {_named_troubles(ill) or 'there is no other'}."
+    told = f"{ready} of {count} nodes are Ready; {_named_troubles(ill)}."
     return HealthReport(status, told, detail)
 
 
@@ -139,11 +141,11 @@ def _no_pod(selector: str, namespace: str) -> str:
 def _failing_pods(pods: Iterable[Pod]) -> Iterator[tuple[str, str]]:
     """Pods that do not run, and will not by waiting alone."""
     for pod in pods:
+        if pod.phase == "Failed":
+            continue
         stuck = next((one for one in pod.containers if _is_stuck(one)), None)
         if pod.trouble and not pod.leaving:
             yield pod.name, f"does not run ({pod.trouble})"
-        elif pod.phase == "Failed":
-            yield pod.name, "has failed"
         elif stuck:
             yield pod.name, f"waits with {stuck.waiting}{_after(stuck)}"
 
@@ -161,7 +163,10 @@ def _warning_pods(
 ) -> Iterator[tuple[str, str]]:
     for pod in pods:
         ended = next((one for one in pod.containers if _ended_of_late(one, now, recent)), None)
-        if ended and ended.ended_for == OUT_OF_MEMORY:
+        if pod.phase == "Failed":
+            # Another has taken its place; Kubernetes keeps this one to be looked at.
+            yield pod.name, f"has failed ({pod.trouble or 'no reason given'}); delete it when seen"
+        elif ended and ended.ended_for == OUT_OF_MEMORY:
             yield pod.name, f"was out of memory (OOMKilled, {_restarts(ended)})"
         elif ended:
             yield pod.name, f"was restarted of late ({ended.ended_for}, {_restarts(ended)})"
@@ -204,7 +209,7 @@ def _stuck(budgets: Iterable[Budget]) -> Iterator[str]:
         if one.desired >= one.expected:
             yield (
                 f"{one.name} can never allow an eviction ({one.expected} pods, all are wanted):"
-                " add a pod or lower minAvailable"
+                " add a pod, or lower what it demands"
             )
         else:
             yield f"{one.name} allows no eviction now: a node drain will wait"

@@ -111,7 +111,6 @@ class Line:
             auth_settings=["BearerToken"],
         )
         with self._translated(question):
-            # The limit of one read; that of the whole is watched between reads.
             response = self._client.call_api(*request, _request_timeout=self._left(question))
             try:
                 return Answer(response.status, self._body(question, response.response))
@@ -136,12 +135,19 @@ class Line:
 
     def _body(self, question: Question, response: urllib3.BaseHTTPResponse) -> bytes:
         body = bytearray()
-        while block := response.read1(BLOCK_BYTES):
+        while block := self._block(question, response):
             body += block
             if len(body) > MOST_BYTES:
                 raise MalformedAnswer(question.what, f"it is longer than {MOST_BYTES} bytes")
-            self._left(question)
         return bytes(body)
+
+    def _block(self, question: Question, response: urllib3.BaseHTTPResponse) -> bytes:
+        left = self._left(question)
+        # The client's limit holds for each read anew; this one is for all that is left.
+        line = getattr(response.connection, "sock", None)
+        if line is not None:
+            line.settimeout(left)
+        return response.read1(BLOCK_BYTES)
 
     def _left(self, question: Question) -> float:
         left = self._deadline - monotonic()

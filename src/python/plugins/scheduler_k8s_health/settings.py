@@ -76,8 +76,10 @@ class KubernetesSettings(SettingsModel):
         2.0,
         title=("Time limit of one question", "問い合わせ 1 回の制限時間"),
         meaning=(
-            "How long one question to the API server may take in all, its pages included.",
-            "API サーバーへの問い合わせ 1 回(複数ページの取得を含む)の制限時間です。",
+            "How long one question to the API server may take in all, its pages included. A check "
+            "asks two at most, and has five seconds.",
+            "API サーバーへの問い合わせ 1 回(複数ページの取得を含む)の制限時間です。1 つの確認は"
+            "最大 2 回問い合わせ、5 秒以内に終わる必要があります。",
         ),
         impact=(
             "Past it the check says that the API server did not answer in time.",
@@ -85,7 +87,7 @@ class KubernetesSettings(SettingsModel):
         ),
         example="2",
         ge=0.2,
-        le=10,
+        le=2,
         unit=SECONDS,
     )
     cache_seconds: float = setting(
