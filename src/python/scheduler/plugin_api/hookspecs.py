@@ -87,8 +87,9 @@ class SchedulerHooks:
     def scheduler_url_mounts(self) -> Sequence[UrlMount]:
         """The plugin's pages in the web process.
 
-        Called once when addresses are first resolved. What the core serves comes first; a prefix
-        that another plugin has stops the start.
+        Called once when addresses are first resolved; ``settings`` are not there. What the core
+        serves comes first, then the plugins in order. A prefix that another plugin has stops the
+        start; the empty one may be shared.
         """
         raise NotImplementedError
 
@@ -103,7 +104,11 @@ class SchedulerHooks:
 
     @hookspec
     def scheduler_ready(self, worker: WorkerView) -> None:
-        """A worker has started: its loops run. Called once, with a time limit."""
+        """A worker has started: its loops run.
+
+        Called once, all plugins side by side, with a time limit. It need not have joined the
+        cluster yet: ``worker.snapshot().joined`` says.
+        """
         raise NotImplementedError
 
     @hookspec
@@ -114,7 +119,10 @@ class SchedulerHooks:
 
     @hookspec
     def scheduler_worker_services(self, worker: WorkerView) -> Sequence[Service]:
-        """What the plugin does in the background of each worker. Called once at its start."""
+        """What the plugin does in the background of each worker.
+
+        Called once at its start, before ``scheduler_ready``; each service has a thread of its own.
+        """
         raise NotImplementedError
 
     @hookspec
@@ -162,5 +170,9 @@ class SchedulerHooks:
 
     @hookspec
     def scheduler_metrics(self) -> Sequence[Metric]:
-        """Figures of the plugin in this process. Called at each scrape, with a time limit."""
+        """Figures of the plugin in this process.
+
+        Called at each scrape, all plugins side by side, with a time limit: past it the figures are
+        left out of that scrape. A name should be one plugin's only.
+        """
         raise NotImplementedError

@@ -3,7 +3,7 @@
 ::
 
     start: process host (before any thread) -> gRPC server -> lease -> all loops
-    stop (first signal):  hand over, refuse new runs, let runs end, leave
+    stop (first signal):  hand over, refuse new runs, let runs end, tell plugins, leave
     stop (second signal): end the runs too (they are orphaned and tried elsewhere), leave
 """
 
@@ -13,6 +13,7 @@ from threading import Event, Thread
 import structlog
 
 from scheduler.domain.errors import DatabaseUnavailable
+from scheduler.plugin_api.services import LoopPulse
 from scheduler.ports import Listening
 from scheduler.runtime.parts import Parts
 from scheduler.runtime.supervisor import Loop
@@ -27,12 +28,18 @@ KILL_SECONDS = 10.0
 
 class Worker:
     """Runs the parts on threads until told to stop. ``more_loops`` are those of the composer
-    (settings reload, plugin feeds)."""
+    (salvage, plugin feeds). ``started`` is called when all loops run, ``stopping`` when the runs
+    have ended and the lease is still held; neither raises, and both are bounded in time."""
 
     def __init__(
-        self, parts: Parts, more_loops: Callable[[Parts], list[Loop]] = lambda parts: []
+        self,
+        parts: Parts,
+        more_loops: Callable[[Parts], list[Loop]] = lambda parts: [],
+        started: Callable[[], None] = lambda: None,
+        stopping: Callable[[], None] = lambda: None,
     ) -> None:
         self._parts = parts
+        self._started, self._stopping = started, stopping
         self._ended = Event()
         self._stop = Event()
         self._hurry = Event()
@@ -40,12 +47,15 @@ class Worker:
         self._lease_loop = Loop("lease", parts.lease.tick, clock)
         self._agent_loop = Loop("agent", parts.agent.tick, clock, parts.agent_wake)
         self._leader_loop = Loop("leadership", parts.leadership.tick, clock, parts.leader_wake)
-        self._loops = [
+        self._vital_loops = [
             self._lease_loop,
             self._agent_loop,
             self._leader_loop,
             Loop("beats", parts.beater.tick, clock),
             Loop("pings", parts.pinger.tick, clock),
+        ]
+        self._loops = [
+            *self._vital_loops,
             Loop("presence", parts.presence.tick, clock),
             Loop("settings", parts.reloader.tick, clock),
             *more_loops(parts),
@@ -59,6 +69,10 @@ class Worker:
             self._hurry.set()
         self._stop.set()
 
+    def pulses(self) -> tuple[LoopPulse, ...]:
+        """How the loops go without which this worker does not do its work. Safe for threads."""
+        return tuple(loop.pulse() for loop in self._vital_loops)
+
     def run(self) -> None:
         """Start everything; return after a stop was requested and carried out."""
         self._events.start()
@@ -66,6 +80,7 @@ class Worker:
             loop.start()
         parts = self._parts
         self._listening = parts.adapters.bell.listen(parts.topics, parts.rang)
+        self._started()
         self._stop.wait()
         self._shut_down()
 
@@ -93,6 +108,7 @@ class Worker:
         while not parts.agent.idle() and not self._hurry.wait(DRAIN_POLL_SECONDS):
             pass
         self._end_runs()
+        self._stopping()
         for loop in self._loops:
             loop.end()
         self._leave()
