@@ -99,4 +99,6 @@ def _facts(rows: QuerySet[JobRun]) -> Iterator[RunFacts]:
 
 def _explanations(run_ids: Iterable[UUID]) -> dict[UUID, str]:
     kept = JobRunDetail.objects.filter(pk__in=list(run_ids))
-    return {key: error or why for key, error, why in kept.values_list("pk", "error", "reason_detail")}
+    return {
+        key: error or why for key, error, why in kept.values_list("pk", "error", "reason_detail")
+    }
