@@ -121,7 +121,7 @@ def _left_out(posted: Posted, now: datetime) -> Message:
         kind=Kind.PROMETHEUS,
         severity=_severity(posted.commonLabels),
         resolved=posted.status == "resolved",
-        subject=posted.groupLabels.get("alertname", "Prometheus")[:200] or "Prometheus",
+        subject=_clean(posted.groupLabels.get("alertname", ""))[:200] or "Prometheus",
         happened_at=now,
         facts={
             "left_out": posted.truncatedAlerts,
@@ -137,7 +137,7 @@ def _severity(labels: Mapping[str, str]) -> Severity:
 
 def _cut(pairs: Mapping[str, str]) -> dict[str, str]:
     kept = list(pairs.items())[:LABELS_KEPT]
-    return {name[:200]: _clean(text) for name, text in kept}
+    return {_clean(name)[:200]: _clean(text) for name, text in kept}
 
 
 def _clean(text: str) -> str:

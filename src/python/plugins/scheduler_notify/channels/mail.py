@@ -96,11 +96,12 @@ def _what(error: Exception) -> str:
         return f"answered {error.smtp_code} {_one_line(error.smtp_error)}"
     if isinstance(error, smtplib.SMTPNotSupportedError):
         return "offers no TLS, or no login, which the settings ask for"
-    if isinstance(error, smtplib.SMTPServerDisconnected):
+    # smtplib takes a time limit that passes while it reads for a lost connection.
+    if isinstance(error, smtplib.SMTPServerDisconnected) and "timed out" not in str(error):
         return "closed the connection"
     if isinstance(error, ssl.SSLError):
         return "has no certificate that can be verified, or speaks no TLS there"
-    if isinstance(error, TimeoutError):
+    if isinstance(error, TimeoutError | smtplib.SMTPServerDisconnected):
         return f"did not answer within {TIMEOUT_SECONDS:g} s"
     if isinstance(error, OSError):
         return "cannot be reached"
