@@ -67,8 +67,7 @@ class MailServer:
 
     @property
     def mails(self) -> list[EmailMessage]:
-        found = [message_from_bytes(_bytes(one), policy=default) for one in self.envelopes]
-        return [one for one in found if isinstance(one, EmailMessage)]
+        return [message_from_bytes(_bytes(one), policy=default) for one in self.envelopes]
 
     def trust(self, folder: Path) -> str:
         """The file of its authority's certificate, for SSL_CERT_FILE."""

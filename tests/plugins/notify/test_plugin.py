@@ -73,7 +73,9 @@ def test_counters_begin_at_zero_and_never_fall():
     figures = Figures()
 
     def values():
-        return {(m.name, s.labels["channel"]): s.value for m in figures.metrics() for s in m.samples}
+        return {
+            (m.name, s.labels["channel"]): s.value for m in figures.metrics() for s in m.samples
+        }
 
     assert values()["scheduler_notify_sent_total", "mail"] == 0
     figures.sent("mail")

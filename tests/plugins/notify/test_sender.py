@@ -5,6 +5,7 @@ import os
 import signal
 import subprocess
 import sys
+from itertools import pairwise
 from threading import Thread
 from time import monotonic, sleep
 
@@ -73,7 +74,7 @@ def test_a_failed_one_is_sent_again_later_and_later_under_the_same_id(leader, we
         one.send("webhook", after=1)
         if len(web.received) > before:
             waits.append(one.now)
-    gaps = [(b - a).total_seconds() for a, b in zip(waits, waits[1:], strict=False)]
+    gaps = [(b - a).total_seconds() for a, b in pairwise(waits)]
     assert gaps == [5, 10]
     assert len({got.headers["webhook-id"] for got in web.received}) == 1
     assert NotifyNotice.objects.get().attempts == 3
