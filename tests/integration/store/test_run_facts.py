@@ -68,6 +68,7 @@ def test_the_first_success_after_a_run_is_that_of_its_own_job(world):
         finish(run, "SUCCEEDED")
     for run in (failed, again):
         finish(run, "FAILED")
-    assert first_success_after({job: failed})[job].run_id == good
-    assert first_success_after({job: better}) == {}
+    assert first_success_after({job: (failed, T0)})[job].run_id == good
+    assert first_success_after({job: (better, T0)}) == {}
+    assert first_success_after({job: (failed, T0 + timedelta(minutes=1))}) == {}
     assert first_success_after({}) == {}

@@ -87,6 +87,15 @@ def test_counters_begin_at_zero_and_never_fall():
     assert values()["scheduler_notify_dead", "mail"] == 1
 
 
+def test_a_process_that_leads_no_more_says_no_longer_what_is_pending():
+    now = [0.0]
+    figures = Figures(lambda: now[0])
+    figures.seen({("mail", "open"): 2})
+    assert "scheduler_notify_pending" in {metric.name for metric in figures.metrics()}
+    now[0] = 61.0
+    assert "scheduler_notify_pending" not in {metric.name for metric in figures.metrics()}
+
+
 def test_a_process_that_routes_nothing_says_nothing_of_what_is_pending():
     assert {metric.name for metric in Figures().metrics()} == {
         "scheduler_notify_sent_total",

@@ -85,6 +85,11 @@ def test_an_alert_of_an_unknown_code_still_says_its_sentence():
     assert "It is so." in rendered(one).text
 
 
+def test_a_label_of_any_name_is_shown_as_it_is():
+    one = message(kind=Kind.PROMETHEUS, facts={"labels": {"items": "7", "<b>": "{{ job }}"}})
+    assert rendered(one).text == "Labels: items=7, <b>={{ job }}"
+
+
 def test_several_of_a_group_are_counted_and_listed():
     notice = rendered(*[told() for _ in range(5)], form=Form.GROUP)
     assert notice.title == "[ERROR] 5 runs of nightly failed"

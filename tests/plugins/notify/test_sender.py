@@ -15,6 +15,7 @@ import structlog
 from scheduler_notify import store
 from scheduler_notify.channels import posting
 from scheduler_notify.models import NotifyNotice
+from scheduler_notify.rendering import render
 from tests.plugins.notify.builders import message
 from tests.plugins.notify.conftest import PLUGIN
 from tests.plugins.notify.leading import Leader
@@ -151,6 +152,23 @@ def test_a_template_that_is_missing_keeps_the_notice_until_it_is_there(leader, w
     one.settings = one.settings.model_copy(update={"notify_language": "en"})
     one.send("webhook", after=10)
     assert NotifyNotice.objects.get().state == "sent"
+
+
+def test_what_nobody_foresaw_keeps_one_notice_and_no_other(leader, web, monkeypatch):
+    one = leader(NOTIFY_ROUTES=ONE_EACH)
+    queued(one, message(subject="odd"), message(subject="even"))
+
+    def raising(notice_id, form, messages, *rest):
+        if messages[0].subject == "odd":
+            raise RuntimeError("at https://hooks.example/s3cretpath")
+        return render(notice_id, form, messages, *rest)
+
+    monkeypatch.setattr("scheduler_notify.sender.render", raising)
+    for _ in range(6):
+        one.send("webhook", after=1)
+    assert len(web.received) == 1
+    (kept,) = NotifyNotice.objects.filter(state="open")
+    assert kept.last_error == ("The notice could not be made or sent: an unexpected RuntimeError.")
 
 
 def test_a_sender_killed_between_sending_and_marking_sends_again(leader, web, database):

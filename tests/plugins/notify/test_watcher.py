@@ -100,6 +100,15 @@ def test_a_success_planned_before_the_failure_is_no_recovery(leader):
     assert kinds() == ["run_failed"]
 
 
+def test_a_success_before_the_failure_was_known_is_no_recovery(leader):
+    key = job()
+    long_one = run(key)
+    run(key, "SUCCEEDED", finished_at=NOON + timedelta(minutes=30))
+    failed(leader, key, long_one, NOON + timedelta(hours=1))
+    leader.watcher.tick()
+    assert kinds() == ["run_failed"]
+
+
 def test_a_success_of_another_job_is_no_recovery(leader):
     key = job()
     failed(leader, key, run(key))
@@ -111,7 +120,7 @@ def test_a_success_of_another_job_is_no_recovery(leader):
 def test_a_job_that_fails_again_after_its_recovery_is_told_of_again(leader):
     key = job()
     for hour in (0, 2):
-        failed(leader, key, run(key), NOON + timedelta(hours=hour))
+        failed(leader, key, run(key), NOON + timedelta(hours=hour, minutes=1))
         run(key, "SUCCEEDED", finished_at=NOON + timedelta(hours=hour + 1))
         leader.watcher.tick()
     assert kinds() == ["job_recovered", "job_recovered", "run_failed", "run_failed"]

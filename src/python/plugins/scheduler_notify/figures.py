@@ -1,32 +1,35 @@
 """What this process has seen and done, for the metrics. Safe for threads."""
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from threading import Lock
+from time import monotonic
 
 from scheduler.plugin_api.metrics import Metric, MetricKind, Sample
 from scheduler_notify.messages import CHANNELS
 
 PENDING = ("waiting", "open")
+SEEN_FOR_SECONDS = 60.0
+"""A process that was the leader and is so no more stops saying what is pending after this."""
 
 
 class Figures:
     """Counts since this process started. What is pending is known only where the router runs, the
     leader; elsewhere it is left out, so that the sum over all processes is right."""
 
-    def __init__(self) -> None:
+    def __init__(self, clock: Callable[[], float] = monotonic) -> None:
+        self._clock, self._seen_at = clock, 0.0
         self._lock = Lock()
         self._sent: Counter[str] = Counter()
         self._failed: Counter[str] = Counter()
-        self._pending: dict[str, dict[str, int]] | None = None
+        self._pending: dict[str, dict[str, int]] = {}
 
-    def seen(self, counts: Mapping[tuple[str, str], int] | None) -> None:
-        """What the router found in the tables; None: this process routes no more."""
-        found: dict[str, dict[str, int]] | None = None
-        if counts is not None:
-            found = {c: {s: counts.get((c, s), 0) for s in (*PENDING, "dead")} for c in CHANNELS}
+    def seen(self, counts: Mapping[tuple[str, str], int]) -> None:
+        """What the router found in the tables."""
+        states = (*PENDING, "dead")
         with self._lock:
-            self._pending = found
+            self._seen_at = self._clock()
+            self._pending = {c: {s: counts.get((c, s), 0) for s in states} for c in CHANNELS}
 
     def sent(self, channel: str) -> None:
         with self._lock:
@@ -39,7 +42,9 @@ class Figures:
     def metrics(self) -> list[Metric]:
         """The figures as the monitoring takes them. Asks no database."""
         with self._lock:
-            sent, failed, pending = Counter(self._sent), Counter(self._failed), self._pending
+            sent, failed = Counter(self._sent), Counter(self._failed)
+            is_old = self._clock() - self._seen_at > SEEN_FOR_SECONDS
+            pending = {} if is_old else self._pending
         found = [
             _counter("scheduler_notify_sent_total", "Notices delivered by this process.", sent),
             _counter(
@@ -48,7 +53,7 @@ class Figures:
                 failed,
             ),
         ]
-        return found if pending is None else [*found, *_gauges(pending)]
+        return [*found, *_gauges(pending)] if pending else found
 
 
 def _counter(name: str, help: str, counts: Counter[str]) -> Metric:

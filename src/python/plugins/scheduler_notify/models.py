@@ -112,6 +112,7 @@ class NotifyFailingJob(models.Model):
     job = models.CharField(max_length=200)
     since = models.DateTimeField()
     last_run_id = models.UUIDField()
+    last_failed_at = models.DateTimeField()
     failures = models.PositiveIntegerField(default=1)
 
     class Meta:

@@ -85,6 +85,8 @@ def message_view(message: Message, style: Style, zone_name: str = "") -> dict[st
     zone = _zone(zone_name, style.zone)
     return {
         **facts,
+        # Pairs: of a mapping, a label called "items" would hide the method of that name.
+        "labels": list(facts.get("labels", {}).items()),
         "kind": message.kind.value,
         "severity": message.severity.value,
         "resolved": message.resolved,

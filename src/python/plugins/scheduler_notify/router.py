@@ -22,6 +22,7 @@ from scheduler_notify.settings import NotifySettings
 POLL_SECONDS = 1.0
 MESSAGES_AT_ONCE = 200
 PURGE_EVERY = timedelta(hours=1)
+COUNT_EVERY = timedelta(seconds=10)
 
 
 @dataclass(slots=True)
@@ -32,6 +33,7 @@ class Router:
     figures: Figures
     clock: Callable[[], datetime] = cluster_now
     _purged_at: datetime | None = field(default=None, init=False)
+    _counted_at: datetime | None = field(default=None, init=False)
 
     @with_fresh_connection
     def tick(self) -> float:
@@ -41,11 +43,16 @@ class Router:
         routed = route_messages(settings, hours, now)
         again_at = form_notices(settings, hours, now)
         self._purge(settings, now)
-        self.figures.seen(store.counts())
+        self._count(now)
         if routed == MESSAGES_AT_ONCE or (again_at is not None and again_at <= now):
             return 0.0
         wait = (again_at - now).total_seconds() if again_at else POLL_SECONDS
         return min(POLL_SECONDS, wait)
+
+    def _count(self, now: datetime) -> None:
+        if self._counted_at is None or now - self._counted_at >= COUNT_EVERY:
+            self.figures.seen(store.unsettled_counts())
+            self._counted_at = now
 
     def _purge(self, settings: NotifySettings, now: datetime) -> None:
         is_due = self._purged_at is None or now - self._purged_at >= PURGE_EVERY
@@ -56,6 +63,8 @@ class Router:
 
 def route_messages(settings: NotifySettings, hours: OpeningHours, now: datetime) -> int:
     """Decide who hears of the messages that came; how many."""
+    if not store.anything_unrouted():
+        return 0
     with transaction.atomic():
         found = store.lock_unrouted(MESSAGES_AT_ONCE)
         known = run_facts(

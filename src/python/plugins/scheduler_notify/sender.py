@@ -64,7 +64,8 @@ class Sender:
             return POLL_SECONDS
         try:
             remark = channels.send(self.channel, self.settings(), self._worded(notice), now)
-        except SchedulerError as error:
+        # Whatever a template's own tags or a library raise: this notice waits, others go on.
+        except Exception as error:
             self._failed(notice, error, self.clock())
         else:
             self._succeeded(notice, remark, self.clock())
@@ -87,19 +88,20 @@ class Sender:
             remark=remark,
         )
 
-    def _failed(self, notice: ClaimedNotice, error: SchedulerError, now: datetime) -> None:
+    def _failed(self, notice: ClaimedNotice, error: Exception, now: datetime) -> None:
         self._failures += 1
         self.figures.failed(self.channel)
+        sentence = _sentence(error)
         asked = error.retry_after_seconds if isinstance(error, NotDelivered) else None
         delay = delay_seconds(notice.attempts, self.chance(), asked)
         pause = max(min(2.0**self._failures, LONGEST_PAUSE_SECONDS), min(asked or 0.0, delay))
         self._paused_until = now + timedelta(seconds=pause)
         limit = self.settings().notify_give_up_after_seconds
         if is_given_up(notice.queued_at, now, limit):
-            store.given_up(notice, str(error), now)
+            store.given_up(notice, sentence, now)
             event, delay = "notice_given_up", 0.0
         else:
-            store.not_sent(notice, str(error), now + timedelta(seconds=delay))
+            store.not_sent(notice, sentence, now + timedelta(seconds=delay))
             event = "notice_not_sent"
         log.warning(
             event,
@@ -107,5 +109,13 @@ class Sender:
             notice_id=notice.notice_id,
             attempts=notice.attempts,
             again_in_seconds=round(delay, 1),
-            error=str(error),
+            error=sentence,
         )
+
+
+def _sentence(error: Exception) -> str:
+    """What is kept of a failure. The words of an exception that nobody foresaw may quote what must
+    not be known, so of that only its kind."""
+    if isinstance(error, SchedulerError):
+        return str(error)
+    return f"The notice could not be made or sent: an unexpected {type(error).__name__}."

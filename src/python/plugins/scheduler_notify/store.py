@@ -8,10 +8,11 @@ whoever takes its lease.
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Any
 from uuid import UUID, uuid4
 
 from django.db import transaction
-from django.db.models import Count, Exists, F, Min, OuterRef, Q
+from django.db.models import Count, Exists, F, Min, OuterRef, Q, QuerySet
 
 from scheduler_notify.grouping import PlannedNotice, Waiting
 from scheduler_notify.messages import FAILURES, Channel, Form, Kind, Message, Severity
@@ -43,10 +44,13 @@ class ClaimedNotice:
 
 @dataclass(frozen=True, slots=True)
 class FailingJob:
+    """A job that has failed, at first and at last, and not been told of as recovered."""
+
     definition_id: int
     job: str
     since: datetime
     last_run_id: UUID
+    last_failed_at: datetime
     failures: int
 
 
@@ -57,6 +61,11 @@ def keep(messages: Iterable[Message]) -> None:
     """Write messages down; those whose key is there already are left as they are."""
     rows = [_row(one) for one in messages]
     NotifyMessage.objects.bulk_create(rows, batch_size=200, ignore_conflicts=True)
+
+
+def anything_unrouted() -> bool:
+    """Whether messages wait to be routed."""
+    return NotifyMessage.objects.filter(routed_at=None).exists()
 
 
 def lock_unrouted(limit: int) -> dict[int, Message]:
@@ -101,11 +110,15 @@ def _has_failed(message: Message) -> None:
             "job": message.job,
             "since": message.happened_at,
             "last_run_id": message.run_id,
+            "last_failed_at": message.happened_at,
         },
     )
     if not is_new:
         NotifyFailingJob.objects.filter(definition_id=message.definition_id).update(
-            failures=F("failures") + 1, last_run_id=message.run_id, job=message.job
+            failures=F("failures") + 1,
+            last_run_id=message.run_id,
+            last_failed_at=message.happened_at,
+            job=message.job,
         )
 
 
@@ -116,7 +129,14 @@ def failing_jobs(after: int, limit: int) -> list[FailingJob]:
     """Jobs that have failed and not been told of as recovered, with ids above ``after``."""
     rows = NotifyFailingJob.objects.filter(definition_id__gt=after).order_by("definition_id")
     return [
-        FailingJob(row.definition_id, row.job, row.since, row.last_run_id, row.failures)
+        FailingJob(
+            definition_id=row.definition_id,
+            job=row.job,
+            since=row.since,
+            last_run_id=row.last_run_id,
+            last_failed_at=row.last_failed_at,
+            failures=row.failures,
+        )
         for row in rows[:limit]
     ]
 
@@ -266,12 +286,21 @@ def purge(before: datetime, limit: int = 1000) -> int:
 
 def counts() -> dict[tuple[str, str], int]:
     """Notices by (channel, state), and under the state ``waiting`` what is in no notice yet."""
-    rows = NotifyNotice.objects.order_by().values_list("channel", "state").annotate(n=Count("pk"))
-    loose = NotifyDelivery.objects.filter(notice=None).order_by().values_list("channel")
-    return {
-        **{(channel, state): n for channel, state, n in rows},
-        **{(channel, "waiting"): n for channel, n in loose.annotate(n=Count("pk"))},
-    }
+    sent = NotifyNotice.objects.filter(state=State.SENT)
+    return {**unsettled_counts(), **_by_channel(State.SENT, sent)}
+
+
+def unsettled_counts() -> dict[tuple[str, str], int]:
+    """As ``counts``, without what was sent: read by partial indexes, however much that is."""
+    found = _by_channel("waiting", NotifyDelivery.objects.filter(notice=None))
+    for state in (State.OPEN, State.DEAD):
+        found |= _by_channel(state, NotifyNotice.objects.filter(state=state))
+    return found
+
+
+def _by_channel(name: str, rows: QuerySet[Any]) -> dict[tuple[str, str], int]:
+    found = rows.order_by().values_list("channel").annotate(n=Count("pk"))
+    return {(channel, str(name)): n for channel, n in found}
 
 
 def _row(message: Message) -> NotifyMessage:

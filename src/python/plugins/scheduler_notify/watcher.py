@@ -49,7 +49,9 @@ class Watcher:
     def _watch_failing_jobs(self) -> bool:
         """Whether there are more than were looked at."""
         jobs = store.failing_jobs(self._failing_after, JOBS_AT_ONCE)
-        successes = first_success_after({job.definition_id: job.last_run_id for job in jobs})
+        successes = first_success_after(
+            {job.definition_id: (job.last_run_id, job.last_failed_at) for job in jobs}
+        )
         for job in jobs:
             if success := successes.get(job.definition_id):
                 store.recover(job, recovered(job.job, job.since, job.failures, success))

@@ -57,12 +57,19 @@ def runs_not_started(
     return list(_facts(rows.order_by("due_at", "pk")[:limit]))
 
 
-def first_success_after(runs: Mapping[int, UUID]) -> dict[int, RunFacts]:
-    """For each definition the first run that was planned after the named one and succeeded; where
-    there is none (yet), nothing. Reads no further back than the named runs, by index."""
-    if not runs:
+def first_success_after(failures: Mapping[int, tuple[UUID, datetime]]) -> dict[int, RunFacts]:
+    """For each definition the first run that was planned after the named one and succeeded after
+    the instant; where there is none (yet), nothing. Reads no further back than the named runs, by
+    index."""
+    if not failures:
         return {}
-    later = reduce(or_, (Q(definition_id=key, pk__gt=run_id) for key, run_id in runs.items()))
+    later = reduce(
+        or_,
+        (
+            Q(definition_id=key, pk__gt=run_id, finished_at__gt=at)
+            for key, (run_id, at) in failures.items()
+        ),
+    )
     rows = JobRun.objects.filter(later, state=RunState.SUCCEEDED).order_by("pk")
     found: dict[int, RunFacts] = {}
     for one in _facts(rows[:SUCCESSES_AT_ONCE]):

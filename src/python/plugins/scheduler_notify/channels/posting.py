@@ -1,6 +1,7 @@
 """One POST to a configured address: no redirects, time limits, little read of the answer."""
 
 import logging
+import re
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
@@ -20,6 +21,7 @@ READ_SECONDS = 10.0
 ANSWER_SECONDS = 20.0
 ANSWER_BYTES = 4096
 SHOWN_CHARACTERS = 200
+SHORTEST_SECRET = 8
 CHECK = "check the address and the receiver"
 
 # At DEBUG urllib3 writes the path of each request, and a webhook's path is its secret.
@@ -84,7 +86,8 @@ def _said(response: requests.Response, address: str) -> str:
     """The beginning of the answer, on one line, without the address."""
     text = " ".join(_beginning(response).decode("utf-8", "replace").split())
     path = address.partition("://")[2].partition("/")[2]
-    for secret in filter(None, (address, path)):
+    parts = [part for part in re.split(r"[/?&=]", path) if len(part) >= SHORTEST_SECRET]
+    for secret in filter(None, (address, path, *parts)):
         text = text.replace(secret, HIDDEN)
     return mask_text(text)[:SHOWN_CHARACTERS]
 
