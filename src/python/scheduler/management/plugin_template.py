@@ -79,9 +79,8 @@ def write_plugin(plugin: NewPlugin, directory: Path) -> Path:
     if not directory.is_dir():
         raise PluginNotWritten(f"The folder {directory}", "is not there", "make it first")
     if target.exists() or target.is_symlink():
-        raise PluginNotWritten(
-            f"{target}", "is there already", "choose another name or --directory"
-        )
+        step = "choose another name or --directory"
+        raise PluginNotWritten(f"{target}", "is there already", step)
     try:
         _write(plugin, target)
     except OSError as error:
