@@ -12,7 +12,7 @@ import requests
 
 from scheduler_demo.services import free_port
 from tests.e2e.cluster import Cluster, every, job
-from tests.plugins.notify.test_alertmanager_payload import ALERT, payload
+from tests.plugins.notify.posted import ALERT, payload
 from tests.plugins.notify.web_server import Answer, WebServer
 
 pytestmark = [pytest.mark.postgres, pytest.mark.valkey, pytest.mark.slow]

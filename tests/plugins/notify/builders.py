@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -13,6 +14,8 @@ NOON = datetime(2026, 3, 2, 3, 0, tzinfo=UTC)
 """Noon in Tokyo, a Monday."""
 
 RUN = UUID("0195f3a0-0000-7000-8000-000000000001")
+ID = UUID(int=1)
+PLUGIN = "scheduler_notify.plugin.NotifyPlugin"
 
 
 def transition(new: RunState = RunState.FAILED, **changes: Any) -> RunTransition:
@@ -78,3 +81,14 @@ def notice(**changes: Any) -> Notice:
         formed_at=NOON,
     )
     return replace(made, **changes)
+
+
+def templates_in(folder: Path) -> list[dict[str, Any]]:
+    """Django's TEMPLATES with a folder of overrides."""
+    return [
+        {
+            "BACKEND": "django.template.backends.django.DjangoTemplates",
+            "DIRS": [folder],
+            "APP_DIRS": True,
+        }
+    ]

@@ -5,7 +5,6 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
-from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -16,10 +15,10 @@ from django.test import override_settings
 from scheduler.queries.plugins import forget_plugins
 from scheduler_demo.services import EmbeddedPostgres
 from scheduler_notify.settings import NotifySettings
+from tests.plugins.notify.builders import PLUGIN
 from tests.plugins.notify.mail_server import MailServer
 from tests.plugins.notify.web_server import WebServer
 
-PLUGIN = "scheduler_notify.plugin.NotifyPlugin"
 TEMPLATE = "template_notify"
 
 if not apps.is_installed("scheduler_notify"):
@@ -94,8 +93,3 @@ def enabled(monkeypatch: pytest.MonkeyPatch) -> Iterator[pytest.MonkeyPatch]:
     forget_plugins()
     yield monkeypatch
     forget_plugins()
-
-
-@pytest.fixture
-def noon() -> datetime:
-    return datetime(2026, 3, 2, 3, 0, tzinfo=UTC)

@@ -17,8 +17,7 @@ from scheduler_notify.messages import CHANNELS, Form
 from scheduler_notify.rendering import Style, render
 from scheduler_notify.routes import GroupField, Limit, Route, parse_routes
 from scheduler_notify.settings import NotifySettings
-from tests.plugins.notify.builders import NOON, message, notice
-from tests.plugins.notify.test_rendering import ID, templates_in
+from tests.plugins.notify.builders import ID, NOON, message, notice, templates_in
 
 DOCS = Path(__file__).resolve().parents[3] / "docs"
 PAGES = ["notifications.md", "notifications.ja.md"]

@@ -8,7 +8,7 @@ from django.test import Client, override_settings
 
 from scheduler_notify.models import NotifyMessage
 from scheduler_notify.receiver import BODY_AT_MOST
-from tests.plugins.notify.test_alertmanager_payload import ALERT, payload
+from tests.plugins.notify.posted import ALERT, payload
 
 TOKEN = "am-t0ken-of-the-tests"
 PATH = "/api/alertmanager/webhook/"

@@ -1,18 +1,15 @@
 """Notices in words: Japanese and English, one message and several, overridden and broken."""
 
-from uuid import UUID
-
 import pytest
 from django.test import override_settings
 
 from scheduler_notify.intake import recovered, with_facts
 from scheduler_notify.messages import Form, Kind, Severity
 from scheduler_notify.rendering import COUNTS_AT_MOST, LINES_AT_MOST, BadTemplate, Style, render
-from tests.plugins.notify.builders import NOON, RUN, facts, message
+from tests.plugins.notify.builders import ID, NOON, RUN, facts, message, templates_in
 
 JA = Style("ja", "Asia/Tokyo", "https://scheduler.example.com")
 EN = Style("en", "Asia/Tokyo")
-ID = UUID(int=1)
 
 
 def rendered(*messages, style=EN, form=Form.SINGLE):
@@ -157,13 +154,3 @@ def test_a_broken_template_is_told_by_its_name(tmp_path):
         pytest.raises(BadTemplate, match=r"scheduler_notify/en/run_failed\.txt cannot be rendered"),
     ):
         rendered(told())
-
-
-def templates_in(folder):
-    return [
-        {
-            "BACKEND": "django.template.backends.django.DjangoTemplates",
-            "DIRS": [folder],
-            "APP_DIRS": True,
-        }
-    ]

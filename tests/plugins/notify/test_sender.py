@@ -16,8 +16,7 @@ from scheduler_notify import store
 from scheduler_notify.channels import posting
 from scheduler_notify.models import NotifyNotice
 from scheduler_notify.rendering import render
-from tests.plugins.notify.builders import message
-from tests.plugins.notify.conftest import PLUGIN
+from tests.plugins.notify.builders import PLUGIN, message
 from tests.plugins.notify.leading import Leader
 from tests.plugins.notify.web_server import Answer, WebServer
 

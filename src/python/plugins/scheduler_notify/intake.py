@@ -20,7 +20,6 @@ SKIPPED_KINDS = {
     # The retry that was not made: its run's failure is the last word on that slot.
     "RETRY_BUDGET": Kind.RUN_GIVEN_UP,
 }
-RUN_STATES = frozenset({*KINDS, RunState.SKIPPED})
 ENDS_OF = {
     AlertCode.QUARANTINE_RELEASED: Severity.ERROR,
     AlertCode.CLUSTER_RESUMED: Severity.WARNING,
