@@ -1,4 +1,5 @@
-"""The root of all errors that are raised on purpose; a plugin derives its own from it."""
+"""The root of all errors, for plugins to derive theirs from: a ``code``, and one sentence that
+says what went wrong, which thing it was and what to do next, without a secret."""
 
 from scheduler.domain.errors import SchedulerError
 
