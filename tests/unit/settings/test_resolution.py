@@ -22,7 +22,14 @@ from scheduler.plugin_api.resolution import (
     secret_values,
     shown,
 )
-from scheduler.plugin_api.settings import SettingsModel, SettingSpec, setting, specs
+from scheduler.plugin_api.settings import (
+    SettingsConfigDict,
+    SettingsModel,
+    SettingSpec,
+    Unusable,
+    setting,
+    specs,
+)
 
 SPECS = {spec.key: spec for spec in specs(CoreSettings)}
 BATCH = "SCHEDULER_LEADER_PING_BATCH_SIZE"
@@ -318,6 +325,42 @@ def test_texts_that_mean_nothing_are_refused(key: str, text: str):
 def test_of_a_secret_url_only_the_password_is_hidden(url, seen):
     found = resolved(environ={"SCHEDULER_REDIS_URL": url})
     assert shown(SPECS["SCHEDULER_REDIS_URL"], found.settings.redis_url) == seen
+
+
+HOOKED_WORDS: Any = {"title": ("t", "題"), "meaning": ("m", "意味"), "impact": ("i", "影響")}
+
+
+def refuse_odd(text: str) -> str:
+    if text == "odd":
+        raise Unusable("even; the third is not")
+    if text == "bad":
+        raise ValueError("not shown")
+    return text
+
+
+class Hooked(SettingsModel):
+    """A web address that is a secret, and a text whose validator says what is wrong."""
+
+    model_config = SettingsConfigDict(env_prefix="SCHEDULER_HOOKED_")
+
+    url: SecretStr = setting(SecretStr(""), **HOOKED_WORDS, secret=True)
+    even: Annotated[str, AfterValidator(refuse_odd)] = setting(
+        "", **HOOKED_WORDS, expects=("even", "偶数")
+    )
+
+
+def test_a_web_address_that_is_a_secret_is_hidden_whole():
+    url = "https://hooks.example.com/services/hunter22"
+    found = resolve(Hooked, rows={}, environ={"SCHEDULER_HOOKED_URL": url})
+    assert shown(specs(Hooked)[0], found.settings.url) == "***"
+    assert secret_values([found]) == (url,)
+
+
+def test_a_validators_own_words_say_where_a_value_is_wrong():
+    with pytest.raises(InvalidSetting, match="allowed: even; the third is not"):
+        resolve(Hooked, rows={}, environ={"SCHEDULER_HOOKED_EVEN": "odd"})
+    with pytest.raises(InvalidSetting, match=r"allowed: even\."):
+        resolve(Hooked, rows={}, environ={"SCHEDULER_HOOKED_EVEN": "bad"})
 
 
 def test_settings_print_no_secret():

@@ -17,7 +17,15 @@ from pydantic import ConfigDict, SecretStr, TypeAdapter, ValidationError
 from scheduler.domain.errors import InvalidSetting, SchedulerError
 from scheduler.plugin_api.masking import HIDDEN, URL_PASSWORD
 from scheduler.plugin_api.reserved import KNOWN_NAMES
-from scheduler.plugin_api.settings import Rule, Scope, SettingsModel, SettingSpec, all_rules, specs
+from scheduler.plugin_api.settings import (
+    Rule,
+    Scope,
+    SettingsModel,
+    SettingSpec,
+    Unusable,
+    all_rules,
+    specs,
+)
 from scheduler.plugin_api.wording import expected
 
 PREFIX = "SCHEDULER_"
@@ -93,9 +101,15 @@ def parse(spec: SettingSpec, text: str) -> Any:
     try:
         adapter = TypeAdapter[Any](typed, config=ConfigDict(hide_input_in_errors=True))
         return adapter.validate_python(text)
-    except ValidationError:
+    except ValidationError as error:
         shown = None if spec.help.secret else text
-        raise InvalidSetting(spec.key, shown, expected(spec).en) from None
+        raise InvalidSetting(spec.key, shown, _own_words(error) or expected(spec).en) from None
+
+
+def _own_words(error: ValidationError) -> str:
+    """What a validator of the setting itself says is allowed; empty where none does."""
+    causes = (one.get("ctx", {}).get("error") for one in error.errors(include_input=False))
+    return next((str(cause) for cause in causes if isinstance(cause, Unusable)), "")
 
 
 def refuse_bad_changes(
@@ -145,7 +159,8 @@ def _stranger(name: str, value: str, known: Iterable[str]) -> str:
 
 
 def shown(spec: SettingSpec, value: Any) -> str:
-    """A value as a page or a log may show it: a secret is hidden, of a URL only its password."""
+    """A value as a page or a log may show it: a secret is hidden, of a URL only its password; but
+    a web address that is a secret is hidden whole, for its path is what must not be known."""
     if isinstance(value, SecretStr):
         return _shown_secret(value.get_secret_value())
     return as_text(value)
@@ -189,14 +204,15 @@ def after_reload[M: SettingsModel](old: Resolved[M], new: Resolved[M]) -> Resolv
 
 
 def secret_values(resolved: Iterable[Resolved[Any]]) -> tuple[str, ...]:
-    """Every secret in force, for the log's masking. Of a URL that is its password alone."""
+    """Every secret in force, for the log's masking. Of a URL that is its password alone, but a web
+    address is one as a whole."""
     texts = (
         value.get_secret_value()
         for one in resolved
         for value in one.settings.__dict__.values()
         if isinstance(value, SecretStr)
     )
-    return tuple(text for text in texts if text and "://" not in text)
+    return tuple(text for text in texts if text and ("://" not in text or _is_web_address(text)))
 
 
 def _usable_rows(
@@ -270,6 +286,10 @@ def _keys(rule: Rule, found: Iterable[SettingSpec]) -> tuple[str, ...]:
 
 
 def _shown_secret(text: str) -> str:
-    if "://" in text and "?" not in text:
+    if "://" in text and "?" not in text and not _is_web_address(text):
         return URL_PASSWORD.sub(rf"\1:{HIDDEN}@", text)
     return HIDDEN if text else ""
+
+
+def _is_web_address(text: str) -> bool:
+    return text.lower().startswith(("http://", "https://"))

@@ -95,6 +95,11 @@ def setting(
 SECONDS = ("seconds", "秒")
 
 
+class Unusable(ValueError):
+    """Raised by a setting's validator: its words say what is allowed and where the value is not
+    so, in place of ``expects``. They quote no secret."""
+
+
 @dataclass(frozen=True, slots=True)
 class Rule:
     """A condition over several settings: ``holds(model)``, else ``sentence`` says what to do.

@@ -1,0 +1,95 @@
+"""The site with the plugin's app installed, databases with its tables, and real receivers."""
+
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from django.apps import apps
+from django.conf import settings as django_settings
+from django.test import override_settings
+
+from scheduler.queries.plugins import forget_plugins
+from scheduler_demo.services import EmbeddedPostgres
+from scheduler_notify.settings import NotifySettings
+from tests.plugins.notify.builders import PLUGIN
+from tests.plugins.notify.mail_server import MailServer
+from tests.plugins.notify.web_server import WebServer
+
+TEMPLATE = "template_notify"
+
+if not apps.is_installed("scheduler_notify"):
+    # Before the tests are collected: they import its models.
+    override_settings(INSTALLED_APPS=[*django_settings.INSTALLED_APPS, "scheduler_notify"]).enable()
+
+
+def _migrate(dsn: str) -> None:
+    environment = {
+        **os.environ,
+        "DATABASE_URL": dsn,
+        "DJANGO_SETTINGS_MODULE": "scheduler_site.settings",
+        "SCHEDULER_PLUGINS": PLUGIN,
+        "PYTHONPATH": os.pathsep.join(part for part in sys.path if part),
+    }
+    command = [sys.executable, "-m", "django", "migrate", "--verbosity", "0"]
+    subprocess.run(command, check=True, env=environment)
+
+
+@pytest.fixture(scope="session")
+def postgres_template(postgres_server: EmbeddedPostgres, postgres_template: str) -> str:
+    _migrate(postgres_server.create_database(TEMPLATE, template=postgres_template))
+    return TEMPLATE
+
+
+@pytest.fixture(scope="session")
+def sqlite_template(sqlite_template: Path) -> Path:
+    path = Path(shutil.copy(sqlite_template, sqlite_template.with_name("notify.sqlite3")))
+    _migrate(f"sqlite:///{path}")
+    return path
+
+
+@pytest.fixture(
+    params=["django_sqlite", pytest.param("django_postgres", marks=pytest.mark.postgres)]
+)
+def database(request: pytest.FixtureRequest) -> str:
+    """The DSN of a fresh database with the plugin's tables, Django's default for this test."""
+    dsn: str = request.getfixturevalue(request.param).dsn
+    return dsn
+
+
+@pytest.fixture
+def web() -> Iterator[WebServer]:
+    """A real HTTP server on the loopback address."""
+    with WebServer() as server:
+        yield server
+
+
+@pytest.fixture
+def mail_server() -> Iterator[MailServer]:
+    """A real SMTP server that offers STARTTLS and asks for a login."""
+    with MailServer() as server:
+        yield server
+
+
+@pytest.fixture
+def plugin_settings(monkeypatch: pytest.MonkeyPatch) -> Callable[..., NotifySettings]:
+    """Settings as the environment would give them."""
+
+    def made(**values: str) -> NotifySettings:
+        for name, value in values.items():
+            monkeypatch.setenv(f"SCHEDULER_{name}", value)
+        return NotifySettings()
+
+    return made
+
+
+@pytest.fixture
+def enabled(monkeypatch: pytest.MonkeyPatch) -> Iterator[pytest.MonkeyPatch]:
+    """The plugin as ``SCHEDULER_PLUGINS`` enables it in a process that is no worker."""
+    monkeypatch.setenv("SCHEDULER_PLUGINS", PLUGIN)
+    forget_plugins()
+    yield monkeypatch
+    forget_plugins()
