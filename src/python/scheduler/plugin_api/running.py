@@ -1,0 +1,145 @@
+"""What plugins have a say in when a run starts: its executor, and its environment."""
+
+from collections.abc import Callable, Mapping
+from typing import Any, TypeIs
+
+from scheduler.domain.errors import PluginProblem, SchedulerError, UnknownExecutor
+from scheduler.domain.launching import run_environment
+from scheduler.plugin_api.calls import PluginCalls, refuse_twice
+from scheduler.plugin_api.limits import DidNotAnswer
+from scheduler.plugin_api.resolution import PREFIX
+from scheduler.plugin_api.values import Executor, JobSketch, LaunchSite, LaunchSpec, StartOrder
+
+EXECUTOR_SECONDS = 5.0
+ENVIRONMENT_SECONDS = 0.5
+ENVIRONMENT = "scheduler_run_environment"
+
+
+class Running:
+    """Executors by name, and the environment that plugins add."""
+
+    def __init__(self, calls: PluginCalls) -> None:
+        self._calls = calls
+        self._executors: dict[str, Executor] | None = None
+        self._owners: dict[str, str] = {}
+        self._environments = calls.having(ENVIRONMENT)
+
+    @property
+    def executors(self) -> Mapping[str, Executor]:
+        if self._executors is None:
+            self._executors = self._all_executors()
+        return self._executors
+
+    def prepare(self, order: StartOrder, site: LaunchSite) -> LaunchSpec:
+        executor = self._executor(order.executor)
+        try:
+            spec = self._within(order.executor, lambda: executor.launch(order, site))
+            _refuse_malformed(spec)
+        except DidNotAnswer as error:
+            raise self._broke(order.executor, error) from error
+        except SchedulerError:
+            raise
+        except (Exception, SystemExit) as error:
+            raise self._broke(order.executor, error) from error
+        return _completed(spec, order, site, self._environment(order))
+
+    def validate_job(self, executor: str, job: JobSketch) -> str | None:
+        try:
+            found = self._executor(executor)
+            return self._within(executor, lambda: found.validate_job(job))
+        except DidNotAnswer as error:
+            return str(self._broke(executor, error))
+        except SchedulerError as error:
+            return str(error)
+        except (Exception, SystemExit) as error:
+            return str(self._broke(executor, error))
+
+    def _all_executors(self) -> dict[str, Executor]:
+        executors: dict[str, Executor] = {}
+        self._owners = {}
+        for name, executor in self._calls.offered("scheduler_executors", _is_executor):
+            refuse_twice("executor", executor.name, name, self._owners)
+            executors[executor.name] = executor
+        return executors
+
+    def _executor(self, name: str) -> Executor:
+        if name not in self.executors:
+            raise UnknownExecutor(name, self.executors)
+        return self.executors[name]
+
+    def _within[T](self, executor: str, call: Callable[[], T]) -> T:
+        owner = self._owners[executor]
+        if self._calls.trusts(owner):
+            return call()
+        return self._calls.limits.call(owner, f"executor {executor}", call, EXECUTOR_SECONDS)
+
+    def _broke(self, executor: str, error: BaseException) -> PluginProblem:
+        owner = self._owners[executor]
+        self._calls.failures.add(owner, f"executor {executor}", error)
+        if isinstance(error, DidNotAnswer):
+            problem = f"did not answer in time in its executor {executor!r}"
+        else:
+            problem = f"raised {type(error).__name__} in its executor {executor!r}"
+        return PluginProblem(owner, problem, "see the log, and report it to the plugin's author")
+
+    def _environment(self, order: StartOrder) -> dict[str, str]:
+        found: dict[str, str] = {}
+        for plugin in self._environments:
+            arguments = {"order": order}
+            answers = self._calls.ask(plugin, ENVIRONMENT, arguments, seconds=ENVIRONMENT_SECONDS)
+            for answer in answers or ():
+                found |= self._allowed(plugin, answer)
+        return found
+
+    def _allowed(self, plugin: str, answer: Any) -> dict[str, str]:
+        """What of an answer reaches the run; the rest is counted as a failure."""
+        if not isinstance(answer, Mapping):
+            error: Exception = TypeError(f"the answer is a {type(answer).__name__}, no mapping")
+            self._calls.failures.add(plugin, ENVIRONMENT, error)
+            return {}
+        good = {name: text for name, text in answer.items() if _is_free(name, text)}
+        bad = sorted(str(name) for name in answer if name not in good)
+        if bad:
+            error = ValueError(
+                f"left out: {', '.join(bad)}; names and values are text without NUL, "
+                f"and no name is empty, holds = or begins with {PREFIX}"
+            )
+            self._calls.failures.add(plugin, ENVIRONMENT, error)
+        return good
+
+
+def _is_free(name: Any, text: Any) -> bool:
+    if not (isinstance(name, str) and isinstance(text, str)):
+        return False
+    spelt = bool(name) and "=" not in name and "\0" not in name + text
+    return spelt and not name.startswith(PREFIX)
+
+
+def _refuse_malformed(spec: Any) -> None:
+    if not isinstance(spec, LaunchSpec):
+        raise TypeError(f"launch answered {spec!r}, no LaunchSpec")
+    if not spec.argv or not all(isinstance(word, str) for word in spec.argv):
+        raise TypeError(f"argv is {spec.argv!r}, not a command and its arguments as text")
+    given: list[object] = [*spec.env.keys(), *spec.env.values()]
+    strange = [one for one in given if not isinstance(one, str)]
+    if strange:
+        raise TypeError(f"env holds a {type(strange[0]).__name__}; names and values are text")
+
+
+def _completed(
+    spec: LaunchSpec, order: StartOrder, site: LaunchSite, added: Mapping[str, str]
+) -> LaunchSpec:
+    return LaunchSpec(
+        run_id=order.run_id,
+        argv=tuple(spec.argv),
+        env={**added, **spec.env, **run_environment(order, site.worker_id)},
+        log_path=site.log_path,
+        isolation=order.isolation,
+        timeout_seconds=order.timeout_seconds,
+        kill_grace_seconds=order.kill_grace_seconds,
+        executor=order.executor,
+    )
+
+
+def _is_executor(one: Any) -> TypeIs[Executor]:
+    return isinstance(one, Executor) and isinstance(one.name, str)
