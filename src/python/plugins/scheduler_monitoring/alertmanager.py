@@ -1,6 +1,6 @@
 """Asks Alertmanager (API v2) for alerts, and makes and expires silences."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -44,7 +44,9 @@ class Alertmanager:
     def __init__(self, remote: Remote) -> None:
         self._remote = remote
 
-    def alerts(self, matchers: Iterable[Matcher] = (), *, silenced: bool = True) -> list[FiringAlert]:
+    def alerts(
+        self, matchers: Iterable[Matcher] = (), *, silenced: bool = True
+    ) -> list[FiringAlert]:
         """The alerts that match all ``matchers``, the newest first; with ``silenced`` also those
         that a silence holds back."""
         query = {
@@ -83,12 +85,11 @@ class Alertmanager:
             raise self._malformed("a list is missing")
         return found
 
-    def _read[T](self, read: Any, one: Any) -> T:
+    def _read[T](self, read: Callable[[Mapping[str, Any]], T], one: Mapping[str, Any]) -> T:
         try:
-            made: T = read(one)
+            return read(one)
         except (KeyError, TypeError, ValueError, AttributeError) as error:
             raise self._malformed("an entry lacks what the API promises") from error
-        return made
 
     def _malformed(self, why: str) -> RemoteMalformed:
         return RemoteMalformed("Alertmanager", why)

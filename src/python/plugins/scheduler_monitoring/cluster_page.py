@@ -62,7 +62,9 @@ def worker_families(status: ClusterStatus, core: CoreSettings) -> Iterator[Famil
     counted = Counter(map(worker_state, status.workers))
     threshold = core.worker_high_load_threshold
     loads = [(worker.node_id, load(worker)) for worker in status.workers]
-    by_node = {(node,): value for node, value in sorted(loads, key=lambda each: each[1])}
+    by_node: dict[tuple[str, ...], float] = {
+        (node,): value for node, value in sorted(loads, key=lambda each: each[1])
+    }
     yield family(figures.WORKERS, {(state,): counted[state] for state in WORKER_STATES})
     yield single(figures.MIN_ONLINE, core.min_online_workers)
     yield family(figures.NODE_LOAD, by_node)
@@ -142,9 +144,7 @@ def _of(tallied: Tallied, figure: TallyFigure) -> dict[tuple[str, ...], float]:
     }
 
 
-def _last(
-    figure: Figure, tallied: Tallied, jobs: set[str], states: frozenset[RunState]
-) -> Family:
+def _last(figure: Figure, tallied: Tallied, jobs: set[str], states: frozenset[RunState]) -> Family:
     """For each job the newest end in one of these states."""
     newest: dict[tuple[str, ...], float] = {}
     for key, added in tallied.values.items():

@@ -35,9 +35,7 @@ class Addition:
     last_at: float = 0.0
 
 
-def additions(
-    ended: Iterable[EndedRuns], label: Callable[[str], str]
-) -> dict[TallyKey, Addition]:
+def additions(ended: Iterable[EndedRuns], label: Callable[[str], str]) -> dict[TallyKey, Addition]:
     """What these runs add, under the names that ``label`` gives their jobs; nothing negative."""
     found: dict[TallyKey, Addition] = defaultdict(Addition)
     for group in ended:

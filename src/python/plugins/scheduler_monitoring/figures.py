@@ -112,7 +112,10 @@ LATENESS = _histogram(
     _LATE,
 )
 DURATION = _histogram(
-    "scheduler_run_duration_seconds", "From the claim of a run until its end.", "job_name", _DURATION
+    "scheduler_run_duration_seconds",
+    "From the claim of a run until its end.",
+    "job_name",
+    _DURATION,
 )
 CPU = _histogram(
     "scheduler_run_cpu_seconds", "CPU time of a run, user and system.", "job_name", _CPU
@@ -168,7 +171,7 @@ EPOCH = _cluster("scheduler_epoch", Kind.GAUGE, "Epoch of the newest term; it ne
 TAKEOVERS = _cluster(
     "scheduler_takeovers_total", Kind.COUNTER, "Terms there ever were: the epoch as a counter."
 )
-PAUSED = _cluster("scheduler_paused", Kind.GAUGE, "1 while a person has paused the cluster, else 0.")
+PAUSED = _cluster("scheduler_paused", Kind.GAUGE, "1 while the cluster is paused, else 0.")
 OPEN_RUNS = _cluster(
     "scheduler_open_runs", Kind.GAUGE, "Runs that are planned and not ended.", "state", "queue"
 )

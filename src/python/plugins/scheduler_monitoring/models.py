@@ -1,5 +1,7 @@
 """The durable tallies: what counters of the cluster show, kept whatever becomes of the runs."""
 
+from typing import ClassVar
+
 from django.db import models
 
 
@@ -7,6 +9,8 @@ class Tally(models.Model):
     """One counter of one job. It is only ever added to (``tallies``).
 
     ``label`` is the state or the reason that the figure is split by, else empty."""
+
+    objects: ClassVar[models.Manager["Tally"]] = models.Manager()
 
     figure = models.CharField(max_length=40)
     job_name = models.CharField(max_length=200)
@@ -17,6 +21,7 @@ class Tally(models.Model):
     )
 
     class Meta:
+        app_label = "scheduler_monitoring"
         db_table = "scheduler_monitoring_tally"
         constraints = [
             models.UniqueConstraint(
@@ -33,11 +38,14 @@ class TallyCursor(models.Model):
 
     ``open_runs`` holds their ids, 16 bytes each. Who counts holds this row's lock."""
 
+    objects: ClassVar[models.Manager["TallyCursor"]] = models.Manager()
+
     id = models.SmallIntegerField(primary_key=True, default=1, db_default=1)
     counted_until = models.UUIDField()
     open_runs = models.BinaryField(default=b"")
 
     class Meta:
+        app_label = "scheduler_monitoring"
         db_table = "scheduler_monitoring_cursor"
         constraints = [
             models.CheckConstraint(condition=models.Q(id=1), name="scheduler_monitoring_one_cursor")

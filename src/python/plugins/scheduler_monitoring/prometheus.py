@@ -1,6 +1,5 @@
 """Asks Prometheus for figures: one instant, or a range for a chart."""
 
-
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -105,8 +104,6 @@ class Prometheus:
 
     def _malformed(self, why: str) -> RemoteMalformed:
         return RemoteMalformed("Prometheus", why)
-
-
 
 
 def _unix(instant: datetime) -> str:

@@ -66,7 +66,7 @@ class MonitoringSettings(SettingsModel):
         title=("Alertmanager", "Alertmanager の URL"),
         meaning=(
             "Where alerts are listed and silences are made. Empty: nowhere.",
-            "アラートの一覧取得とサイレンスの作成に使う Alertmanager の場所です。空なら使いません。",
+            "アラートの一覧取得とサイレンスの作成に使う Alertmanager の場所です。空なら未使用です。",
         ),
         impact=(
             "Only this address is called; a redirect to another is refused.",
@@ -126,7 +126,7 @@ class MonitoringSettings(SettingsModel):
         meaning=(
             "Who asks for /metrics must send it, as X-Scheduler-Token or as a bearer token. "
             "Empty: anybody who reaches the port may ask.",
-            "/metrics の取得に必要な値です。X-Scheduler-Token または Bearer トークンとして送ります。"
+            "/metrics の取得に必要な値です。X-Scheduler-Token か Bearer トークンで送ります。"
             "空なら、ポートに到達できる誰でも取得できます。",
         ),
         impact=(

@@ -121,7 +121,7 @@ def _add(ended: Iterable[EndedRuns], max_jobs: Callable[[], int]) -> None:
         for key, added in found.items()
     ]
     with connection.cursor() as cursor:
-        for some in batched(rows, 500):
+        for some in batched(rows, 500, strict=False):
             cursor.executemany(_ADD, some)
 
 

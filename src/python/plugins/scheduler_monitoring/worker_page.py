@@ -132,5 +132,3 @@ def _cpu_seconds(measure: RunMeasure) -> float | None:
     known = [measure.cpu_user_seconds, measure.cpu_system_seconds]
     parts = [part for part in known if part is not None]
     return sum(parts) if parts else None
-
-

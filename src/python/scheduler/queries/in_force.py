@@ -1,34 +1,41 @@
-"""The core's settings in force in a process that is no worker: the web process."""
+"""The settings in force in a process that is no worker: the web process, a command."""
 
 import os
 from threading import Lock
 from time import monotonic
+from typing import Any
 
 from scheduler.plugin_api.core_settings import CoreSettings
 from scheduler.plugin_api.resolution import resolve
+from scheduler.plugin_api.settings import SettingsModel
 from scheduler.store.settings import read_setting_rows
 
 KEPT_SECONDS = 5.0
 """So long may a change of a setting take to reach a web process."""
 
 _lock = Lock()
-_kept: tuple[float, CoreSettings] | None = None
+_kept: dict[type[SettingsModel], tuple[float, Any]] = {}
 
 
 def core_settings() -> CoreSettings:
-    """The settings, read from the RDB at most every KEPT_SECONDS.
+    """The core's settings, read from the RDB at most every KEPT_SECONDS.
 
     Raises DatabaseUnavailable, and InvalidSetting or SettingsConflict for a bad environment."""
-    global _kept  # noqa: PLW0603 - one for the process is the point
+    return settings_in_force(CoreSettings)
+
+
+def settings_in_force[M: SettingsModel](model: type[M]) -> M:
+    """Those of one group, a plugin's for example; otherwise as ``core_settings``."""
     with _lock:
-        if _kept is None or monotonic() - _kept[0] >= KEPT_SECONDS:
-            found = resolve(CoreSettings, rows=read_setting_rows(), environ=os.environ)
-            _kept = (monotonic(), found.settings)
-        return _kept[1]
+        kept = _kept.get(model)
+        if kept is None or monotonic() - kept[0] >= KEPT_SECONDS:
+            found = resolve(model, rows=read_setting_rows(), environ=os.environ)
+            kept = _kept[model] = (monotonic(), found.settings)
+        settings: M = kept[1]
+        return settings
 
 
 def forget_core_settings() -> None:
-    """Read anew at the next use."""
-    global _kept  # noqa: PLW0603
+    """Read all groups anew at the next use."""
     with _lock:
-        _kept = None
+        _kept.clear()

@@ -50,7 +50,8 @@ def counted_between(after: UUID, until: UUID) -> LedgerCount:
 
 def counted_among(run_ids: Iterable[UUID]) -> LedgerCount:
     """These runs, wherever they stand."""
-    parts = [_counted(JobRun.objects.filter(pk__in=ids)) for ids in batched(run_ids, _AT_ONCE)]
+    some = batched(run_ids, _AT_ONCE, strict=False)
+    parts = [_counted(JobRun.objects.filter(pk__in=ids)) for ids in some]
     return LedgerCount(
         ended=tuple(one for part in parts for one in part.ended),
         still_open=tuple(one for part in parts for one in part.still_open),

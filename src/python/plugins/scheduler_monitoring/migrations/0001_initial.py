@@ -11,7 +11,12 @@ class Migration(migrations.Migration):
         migrations.CreateModel(
             name="Tally",
             fields=[
-                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
                 ("figure", models.CharField(max_length=40)),
                 ("job_name", models.CharField(max_length=200)),
                 ("label", models.CharField(blank=True, db_default="", default="", max_length=40)),
@@ -38,7 +43,12 @@ class Migration(migrations.Migration):
         migrations.CreateModel(
             name="TallyCursor",
             fields=[
-                ("id", models.SmallIntegerField(db_default=1, default=1, primary_key=True, serialize=False)),
+                (
+                    "id",
+                    models.SmallIntegerField(
+                        db_default=1, default=1, primary_key=True, serialize=False
+                    ),
+                ),
                 ("counted_until", models.UUIDField()),
                 ("open_runs", models.BinaryField(default=b"")),
             ],

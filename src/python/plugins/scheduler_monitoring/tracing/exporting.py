@@ -8,9 +8,10 @@ outbox must not grow because a collector is gone.
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from functools import cached_property
+from uuid import UUID
 
 from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
-from opentelemetry.sdk.resources import Resource
+from opentelemetry.sdk.resources import OTELResourceDetector, Resource
 from opentelemetry.sdk.trace import ReadableSpan
 from opentelemetry.sdk.trace.export import SpanExportResult
 from opentelemetry.sdk.util.instrumentation import InstrumentationScope
@@ -37,7 +38,7 @@ class TraceExporter:
         count: Callable[[str, int], None],
         *,
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
-        histories: Callable[[Iterable[object]], Mapping[object, RunHistory]] = run_histories,
+        histories: Callable[[Iterable[UUID]], Mapping[UUID, RunHistory]] = run_histories,
     ) -> None:
         self._sampler, self._count, self._now, self._histories = sampler, count, now, histories
 
@@ -47,8 +48,8 @@ class TraceExporter:
 
     @cached_property
     def _resource(self) -> Resource:
-        # OTEL_SERVICE_NAME and OTEL_RESOURCE_ATTRIBUTES go over these.
-        return Resource(_DEFAULTS).merge(Resource.create())
+        # What the environment says goes over these.
+        return Resource(_DEFAULTS).merge(OTELResourceDetector().detect())
 
     def export(self, transitions: Sequence[RunTransition]) -> None:
         """Raises RemoteUnavailable where the collector does not take them and all of it is young
@@ -68,7 +69,7 @@ class TraceExporter:
 
     def close(self) -> None:
         """The end of the process."""
-        self._exporter.shutdown()
+        self._exporter.shutdown()  # type: ignore[no-untyped-call]
 
     def _sent(self, spans: Sequence[ReadableSpan]) -> bool:
         return not spans or self._exporter.export(spans) is SpanExportResult.SUCCESS
