@@ -6,6 +6,7 @@ Read here: ``DATABASE_URL``, ``DJANGO_SECRET_KEY``, ``DJANGO_DEBUG``, ``DJANGO_A
 (``SCHEDULER_*``) are declared in ``scheduler.plugin_api`` and not here.
 """
 
+from scheduler.plugin_api.site import plugin_apps
 from scheduler_site.environment import database, flag, names, secret_key, state_dir, text
 
 STATE_DIR = state_dir()
@@ -25,6 +26,7 @@ INSTALLED_APPS = [
     "ninja",  # Serves the files of the API's documentation page.
     "scheduler",
     *names("DJANGO_EXTRA_APPS"),
+    *plugin_apps(),
 ]
 
 MIDDLEWARE = [

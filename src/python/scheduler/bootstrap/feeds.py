@@ -1,7 +1,10 @@
 """The loops that tell plugins of the runs' transitions and of alerts, while this worker leads."""
 
+from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from functools import partial
+
+from django.db import close_old_connections
 
 from scheduler.plugin_api.host import PluginHost
 from scheduler.runtime.feed import PluginFeed
@@ -25,7 +28,7 @@ def plugin_feeds(
             reader,
             readers,
             undo.enter_context(SqlOutbox(database)),
-            partial(plugins.deliver, reader),
+            _fresh(partial(plugins.deliver, reader)),
             lambda: parts.leadership.term,
         )
         loops.append(Loop(f"plugin-{reader}", feed.tick, parts.adapters.clock))
@@ -42,9 +45,19 @@ def _alert_feeds(
             name,
             [name],
             undo.enter_context(SqlAlertOutbox(database)),
-            partial(plugins.deliver_alerts, plugin),
+            _fresh(partial(plugins.deliver_alerts, plugin)),
             lambda: parts.leadership.term,
             batch_size=1,
         )
         loops.append(Loop(f"alerts-{plugin}", feed.tick, parts.adapters.clock))
     return loops
+
+
+def _fresh[T](deliver: Callable[[Sequence[T]], bool]) -> Callable[[Sequence[T]], bool]:
+    """The plugin may use Django's connection of the feed's thread: not one that broke long ago."""
+
+    def delivered(items: Sequence[T]) -> bool:
+        close_old_connections()
+        return deliver(items)
+
+    return delivered

@@ -1,9 +1,11 @@
-"""The log of any run, read from where it is: its worker while that lives, else this machine.
+"""The log of any run, read from where it is: its worker while that lives, else this machine,
+else the archive of a plugin. Whoever reads it does not know which.
 
 The worker answers over the control line (mTLS), which a process that is no worker opens when it
-first needs it. Without certificates only this machine's logs can be read.
+first needs it. Without certificates only this machine's logs, and the archive's, can be read.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -20,6 +22,8 @@ from scheduler.domain.errors import (
     SchedulerError,
 )
 from scheduler.models import JobRun, JobRunDetail, WorkerLease
+from scheduler.plugin_api.archive import ArchivedRun
+from scheduler.plugin_api.archive_reading import ArchiveReader
 from scheduler.plugin_api.core_settings import CoreSettings
 from scheduler.ports import LogChunk
 
@@ -28,6 +32,9 @@ if TYPE_CHECKING:
 log = structlog.get_logger(__name__)
 
 CHUNK_AT_MOST = 256 * 1024
+
+type FindArchive = Callable[[], ArchiveReader | None]
+"""Asked only where it is needed. May raise SchedulerError: then there is none."""
 
 
 class LogNotFound(SchedulerError):
@@ -72,24 +79,78 @@ def _link(line: _Line) -> "GrpcWorkerLink":
     )
 
 
-def read_run_log(run_id: UUID, offset: int, limit: int, settings: CoreSettings) -> LogChunk:
+def read_run_log(
+    run_id: UUID, offset: int, limit: int, settings: CoreSettings, archive: FindArchive
+) -> LogChunk:
     """At most ``limit`` bytes from ``offset`` on (negative: from the end).
 
     ``finished`` when the run has ended and this is the end. Raises RunNotFound, LogNotFound."""
-    run = JobRun.objects.filter(pk=run_id).only("worker_id", "finished_at", "started_at").first()
-    if run is None:
-        raise RunNotFound(run_id)
+    run = _run(run_id)
     if run.started_at is None:
         raise LogNotFound(run_id, "it never started" if run.finished_at else "it has not started")
     chunk, why = _from_worker(run, offset, limit, settings)
     if chunk is None:
         chunk, here = _from_disk(run_id, offset, limit, settings)
         why = f"{why}, {here}" if here else why
+    if chunk is not None:
+        ended = run.finished_at is not None and chunk.next_offset >= chunk.size
+        return LogChunk(chunk.data, chunk.next_offset, chunk.size, finished=ended)
+    chunk, there = _from_archive(run, offset, limit, archive)
     if chunk is None:
-        kept = JobRunDetail.objects.filter(pk=run_id).values_list("log_ref", flat=True).first()
-        raise LogNotFound(run_id, why, kept or "")
-    ended = run.finished_at is not None and chunk.next_offset >= chunk.size
-    return LogChunk(chunk.data, chunk.next_offset, chunk.size, finished=ended)
+        raise LogNotFound(run_id, f"{why}, {there}" if there else why, _log_ref(run_id))
+    return chunk
+
+
+def log_link(run_id: UUID, archive: FindArchive) -> str | None:
+    """Where a browser finds the whole log of a run that has ended; None where the archive does not
+    say. Raises RunNotFound."""
+    run = _run(run_id)
+    reader = _reader(archive) if run.finished_at else None
+    return reader.link(_archived(run)) if reader else None
+
+
+def _run(run_id: UUID) -> JobRun:
+    run = JobRun.objects.filter(pk=run_id).select_related("definition").first()
+    if run is None:
+        raise RunNotFound(run_id)
+    return run
+
+
+def _log_ref(run_id: UUID) -> str:
+    kept = JobRunDetail.objects.filter(pk=run_id).values_list("log_ref", flat=True).first()
+    return kept or ""
+
+
+def _archived(run: JobRun) -> ArchivedRun:
+    ended = run.finished_at is not None
+    return ArchivedRun(run.pk, run.definition.name, _log_ref(run.pk), ended)
+
+
+def _reader(archive: FindArchive) -> ArchiveReader | None:
+    try:
+        return archive()
+    except SchedulerError as error:
+        log.warning("log_archive_not_found", reason=str(error))
+        return None
+
+
+def _from_archive(
+    run: JobRun, offset: int, limit: int, archive: FindArchive
+) -> tuple[LogChunk | None, str]:
+    reader = _reader(archive)
+    if reader is None:
+        return None, ""
+    piece, answered = reader.read(_archived(run), offset, limit)
+    if piece is None:
+        return None, "and was not archived" if answered else "and the archive does not answer now"
+    # Of a worker that is gone nothing more will come, though the whole was never archived.
+    whole = piece.complete or not _lives(run.worker_id)
+    ended = run.finished_at is not None and piece.next_offset >= piece.size and whole
+    return LogChunk(piece.data, piece.next_offset, piece.size, finished=ended), ""
+
+
+def _lives(worker_id: str | None) -> bool:
+    return WorkerLease.objects.filter(pk=worker_id, state="LIVE").exists()
 
 
 def _from_worker(

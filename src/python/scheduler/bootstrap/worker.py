@@ -19,6 +19,8 @@ from scheduler.bootstrap.feeds import plugin_feeds
 from scheduler.bootstrap.runlogs import RunLogs
 from scheduler.bootstrap.salvage import JournalSalvager, Salvage, Salvager
 from scheduler.bootstrap.settings import SettingsInForce
+from scheduler.bootstrap.worker_plugins import WorkerPlugins
+from scheduler.bootstrap.worker_view import WorkerSight
 from scheduler.coordination.bell import RedisBell
 from scheduler.coordination.locks import RedisLeaderLock
 from scheduler.coordination.presence import RedisPresence
@@ -101,6 +103,7 @@ class WorkerProcess:
             django_settings.DATABASES["default"], worker_id=facts.worker_id
         )
         told = settings.plugins.declared_transitions()
+        plugins = WorkerPlugins(settings.plugins)
         journals = Path(core.spool_dir) / JOURNALS
         link = GrpcWorkerLink(tls)
         undo.callback(link.close)
@@ -127,13 +130,18 @@ class WorkerProcess:
             prepare=_preparing(settings, logs),
             reload=settings.reload,
             read_log=logs.read,
-            term_changed=lambda term: None,
+            term_changed=plugins.term_changed,
+            runs_finished=plugins.runs_finished,
         )
         parts = Parts(facts, adapters, settings.config)
         server = WorkerServer(parts.service, tls)
         port = server.start(core.grpc_host, _ports(core, grpc_port))
         undo.callback(server.stop, 1.0)
         parts.member.listens_on(_address(core.grpc_host, port))
+        sight = WorkerSight(
+            parts, database, redis, tls, Path(core.log_dir).absolute(), settings.plugins.metrics
+        )
+        plugins.attach(parts, sight, core, undo)
         salvage_store = undo.enter_context(SqlWorkerStore(database, declared_transitions=told))
         salvage = Salvage(
             JournalSalvager(salvage_store, journals, facts.worker_id),
@@ -144,7 +152,7 @@ class WorkerProcess:
             Loop("salvage", salvage.tick, clock),
             *plugin_feeds(settings.plugins, parts, database, undo),
         ]
-        return Worker(parts, lambda _: loops)
+        return Worker(parts, lambda _: loops, plugins.started, plugins.stopping)
 
     def _facts(self, core: CoreSettings, settings: SettingsInForce) -> WorkerFacts:
         hostname = socket.gethostname()

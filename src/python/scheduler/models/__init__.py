@@ -7,6 +7,7 @@ from scheduler.models.declared import CodeRevision
 from scheduler.models.definitions import JobDefinition
 from scheduler.models.dependencies import Dependency, UpstreamEnd
 from scheduler.models.guard import Alert, JobStart
+from scheduler.models.plugins import PluginState
 from scheduler.models.runs import Event, JobRun, JobRunDetail, RunRequest
 from scheduler.models.settings import (
     AdminActionLog,
@@ -35,6 +36,7 @@ __all__ = [
     "JobRunDetail",
     "JobStart",
     "OutboxCursor",
+    "PluginState",
     "RunRequest",
     "RunTransitionOutbox",
     "SchedulerSetting",

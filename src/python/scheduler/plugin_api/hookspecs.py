@@ -103,7 +103,11 @@ class SchedulerHooks:
 
     @hookspec
     def scheduler_ready(self, worker: WorkerView) -> None:
-        """A worker has started: its loops run. Called once, with a time limit."""
+        """A worker has started: its loops run.
+
+        Called once, all plugins side by side, with a time limit. It need not have joined the
+        cluster yet: ``worker.snapshot().joined`` says.
+        """
         raise NotImplementedError
 
     @hookspec
@@ -162,5 +166,9 @@ class SchedulerHooks:
 
     @hookspec
     def scheduler_metrics(self) -> Sequence[Metric]:
-        """Figures of the plugin in this process. Called at each scrape, with a time limit."""
+        """Figures of the plugin in this process.
+
+        Called at each scrape, all plugins side by side, with a time limit: past it the figures are
+        left out of that scrape. A name should be one plugin's only.
+        """
         raise NotImplementedError

@@ -211,9 +211,9 @@ class PluginHost:
         a thread of its own."""
         return self._surroundings.tick(service)
 
-    def close(self, service: PluginService) -> None:
-        """The end of a service."""
-        self._surroundings.close(service)
+    def close(self, services: Sequence[PluginService]) -> None:
+        """The end of services, side by side."""
+        self._surroundings.close(services)
 
     def ready(self, worker: WorkerView) -> None:
         """Tell all plugins, side by side, that the worker has started."""

@@ -9,7 +9,10 @@ from scheduler.plugin_api.values import RunState
 
 
 class Plugin:
-    """A plugin: made once per process, without arguments, and then asked through its hooks.
+    """A plugin: made without arguments, and then asked through its hooks.
+
+    One of the class works in a process. Another may be made, cheaply and with no effect outside,
+    to be asked for its Django apps and addresses or to be checked.
 
     ``name`` is unique and lasting (it names the plugin's place in the outbox). ``settings_model``
     is its group of settings; ``settings`` holds the values in force, set before any hook other

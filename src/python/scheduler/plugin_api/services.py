@@ -7,6 +7,8 @@ from pathlib import Path
 from typing import Protocol
 from uuid import UUID
 
+from scheduler.plugin_api.metrics import Metric
+
 
 @dataclass(frozen=True, slots=True)
 class Service:
@@ -82,3 +84,7 @@ class WorkerView(Protocol):
 
     def running(self) -> frozenset[UUID]:
         """The runs that this worker executes now."""
+
+    def metrics(self) -> tuple[Metric, ...]:
+        """The figures of all plugins in this process (``scheduler_metrics``), and of how often
+        they failed; asks them side by side, with time limits."""

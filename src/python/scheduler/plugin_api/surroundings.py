@@ -1,6 +1,7 @@
 """What plugins add around the core: apps and pages of the site, pages and services of workers."""
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from math import isfinite
 from typing import Any, TypeIs
@@ -68,9 +69,11 @@ class Surroundings:
 
         return self._calls.guarded(one.plugin, f"service {one.service.name}", call, None)
 
-    def close(self, one: PluginService) -> None:
-        what = f"close service {one.service.name}"
-        self._calls.guarded(one.plugin, what, one.service.close, START_SECONDS)
+    def close(self, services: Sequence[PluginService]) -> None:
+        calls = [
+            (one.plugin, f"close service {one.service.name}", one.service.close) for one in services
+        ]
+        self._calls.side_by_side(calls, START_SECONDS)
 
     def ready(self, worker: WorkerView) -> None:
         self._tell(READY, {"worker": worker})

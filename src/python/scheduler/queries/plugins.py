@@ -2,15 +2,51 @@
 
 import os
 from functools import cache
+from threading import Lock
+from time import monotonic
 
-from scheduler.plugin_api.core_settings import CoreSettings
+from scheduler.plugin_api.archive_reading import ArchiveReader
 from scheduler.plugin_api.host import PluginHost
-from scheduler.plugin_api.resolution import resolve
+from scheduler.plugin_api.site import listed_plugins
+from scheduler.store.settings import read_setting_rows
+
+KEPT_SECONDS = 5.0
+"""So long may a change of a setting take to reach the plugins of a web process."""
+
+_lock = Lock()
+_settled_at: float | None = None
 
 
 @cache
 def plugin_host() -> PluginHost:
     """The plugins that ``SCHEDULER_PLUGINS`` lists, made once in this process, without settings:
-    hand it those with ``configure``. Raises PluginProblem or InvalidSetting."""
-    core = resolve(CoreSettings, rows={}, environ=os.environ).settings
-    return PluginHost.load(core.plugins)
+    hand it those with ``configure``. Raises PluginProblem."""
+    return PluginHost.load(listed_plugins(os.environ))
+
+
+def settled_host() -> PluginHost:
+    """The same with the settings in force, read from the RDB at most every KEPT_SECONDS.
+
+    Raises PluginProblem, DatabaseUnavailable, and InvalidSetting or SettingsConflict for a bad
+    environment.
+    """
+    global _settled_at  # noqa: PLW0603 - one for the process is the point
+    host = plugin_host()
+    with _lock:
+        if _settled_at is None or monotonic() - _settled_at >= KEPT_SECONDS:
+            host.configure(rows=read_setting_rows(), environ=os.environ)
+            _settled_at = monotonic()
+    return host
+
+
+def log_archive() -> ArchiveReader | None:
+    """Where logs are read that neither a worker nor this machine has. Raises as settled_host."""
+    return settled_host().log_archive()
+
+
+def forget_plugins() -> None:
+    """Load them anew at the next use."""
+    global _settled_at  # noqa: PLW0603
+    with _lock:
+        plugin_host.cache_clear()
+        _settled_at = None

@@ -26,6 +26,7 @@ from scheduler.domain.values import (
     ProcessNotStarted,
     ProcessStarted,
     Reason,
+    RunResult,
     RunState,
     StartOrder,
 )
@@ -56,7 +57,8 @@ class Agent:
     """Executes the orders of one worker.
 
     ``prepare(order, worker_id)`` makes the process of an order (an executor's word; it may raise
-    SchedulerError). ``ring`` tells the leader that runs ended: others may start.
+    SchedulerError). ``ring`` tells the leader that runs ended: others may start. ``finished`` is
+    handed the results that became the runs' outcomes.
     """
 
     def __init__(
@@ -72,11 +74,12 @@ class Agent:
         random: Random,
         wake: Event,
         ring: Callable[[], object],
+        finished: Callable[[Sequence[RunResult]], None] | None = None,
     ) -> None:
         self._ring = ring
         self._member, self._store, self._host = member, store, host
         self._replayer = Replayer(member, store, journal, config)
-        self._reporter = Reporter(member, store, spool, self._replayer.finished, ring)
+        self._reporter = Reporter(member, store, spool, self._replayer.finished, ring, finished)
         self._starter = Starter(member, host, prepare, lambda event: self.happened([event]))
         self._config = config
         self._new_token, self._random, self._wake = new_token, random, wake

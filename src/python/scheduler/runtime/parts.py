@@ -1,13 +1,13 @@
 """The parts of one worker, wired together from its adapters: threads or a simulation drive them."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from random import Random
 from threading import Event
 from uuid import UUID
 
 from scheduler.domain.errors import StaleEpoch
-from scheduler.domain.values import LaunchSpec, StartOrder, WorkerFacts
+from scheduler.domain.values import LaunchSpec, RunResult, StartOrder, WorkerFacts
 from scheduler.ports import (
     Bell,
     Clock,
@@ -45,7 +45,8 @@ from scheduler.runtime.service import WorkerCommands
 @dataclass(frozen=True)
 class Adapters:
     """All that a worker talks to. ``cluster``, ``leader`` and ``leader_leases`` belong to the
-    leadership thread, ``config_leases`` to the reloader."""
+    leadership thread, ``config_leases`` to the reloader. ``runs_finished`` is handed the committed
+    results of this worker's runs, by the thread that needs them written: it must not wait."""
 
     clock: Clock
     cluster: ClusterStore
@@ -70,6 +71,7 @@ class Adapters:
     reload: Callable[[], None]
     read_log: Callable[[UUID, int, int], LogChunk]
     term_changed: Callable[[Term | None], None]
+    runs_finished: Callable[[Sequence[RunResult]], None] | None = None
 
 
 class Parts:
@@ -94,6 +96,7 @@ class Parts:
             a.random,
             self.agent_wake,
             lambda: a.bell.ring("leader"),
+            a.runs_finished,
         )
         self.member.on_fail_over = self.agent.check_now
         self.lease = LeaseKeeper(

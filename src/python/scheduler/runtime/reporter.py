@@ -22,7 +22,8 @@ REFUSED = "the RDB refused the whole result; the worker's log says why"
 
 class Reporter:
     """For the agent's thread. ``written(results, now)`` is told what the RDB has answered,
-    ``ring`` tells the leader that runs ended: others may start."""
+    ``ring`` tells the leader that runs ended: others may start. ``finished`` is handed the results
+    that are now the runs' outcomes; it neither waits nor raises."""
 
     def __init__(
         self,
@@ -31,9 +32,10 @@ class Reporter:
         spool: Spool,
         written: Callable[[Sequence[RunResult], float], None],
         ring: Callable[[], object],
+        finished: Callable[[Sequence[RunResult]], None] | None = None,
     ) -> None:
         self._member, self._store, self._spool = member, store, spool
-        self._written, self._ring = written, ring
+        self._written, self._ring, self._told_of_finished = written, ring, finished
         self._results: list[RunResult] = []
         self._spooled = bool(spool.pending())
         self.reported_at = 0.0
@@ -89,6 +91,8 @@ class Reporter:
         changed = self._finish(results)
         self._written(results, now)
         self._ring()
+        if self._told_of_finished is not None:
+            self._told_of_finished([one for one in results if one.run_id in changed])
         for result in results:
             event = "run_finished" if result.run_id in changed else "run_result_too_late"
             log.info(

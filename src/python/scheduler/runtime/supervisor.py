@@ -31,11 +31,18 @@ class Loop:
     def wake(self) -> None:
         self._wake.set()
 
-    def end(self, timeout_seconds: float = 5.0) -> None:
-        """Stop after the tick under way."""
+    def ask_to_end(self) -> None:
+        """Have it stop after the tick under way, without waiting for that."""
         self._ending = True
         self._wake.set()
-        self._thread.join(timeout_seconds)
+
+    def end(self, timeout_seconds: float = 5.0) -> bool:
+        """Stop after the tick under way; whether it did within the limit. Also for a loop that was
+        never started."""
+        self.ask_to_end()
+        if self._thread.ident is not None:
+            self._thread.join(timeout_seconds)
+        return not self._thread.is_alive()
 
     def _run(self) -> None:
         while not self._ending:

@@ -3,7 +3,7 @@
 ::
 
     start: process host (before any thread) -> gRPC server -> lease -> all loops
-    stop (first signal):  hand over, refuse new runs, let runs end, leave
+    stop (first signal):  hand over, refuse new runs, let runs end, tell plugins, leave
     stop (second signal): end the runs too (they are orphaned and tried elsewhere), leave
 """
 
@@ -27,12 +27,18 @@ KILL_SECONDS = 10.0
 
 class Worker:
     """Runs the parts on threads until told to stop. ``more_loops`` are those of the composer
-    (settings reload, plugin feeds)."""
+    (salvage, plugin feeds). ``started`` is called when all loops run, ``stopping`` when the runs
+    have ended and the lease is still held; neither raises, and both are bounded in time."""
 
     def __init__(
-        self, parts: Parts, more_loops: Callable[[Parts], list[Loop]] = lambda parts: []
+        self,
+        parts: Parts,
+        more_loops: Callable[[Parts], list[Loop]] = lambda parts: [],
+        started: Callable[[], None] = lambda: None,
+        stopping: Callable[[], None] = lambda: None,
     ) -> None:
         self._parts = parts
+        self._started, self._stopping = started, stopping
         self._ended = Event()
         self._stop = Event()
         self._hurry = Event()
@@ -66,6 +72,7 @@ class Worker:
             loop.start()
         parts = self._parts
         self._listening = parts.adapters.bell.listen(parts.topics, parts.rang)
+        self._started()
         self._stop.wait()
         self._shut_down()
 
@@ -93,6 +100,7 @@ class Worker:
         while not parts.agent.idle() and not self._hurry.wait(DRAIN_POLL_SECONDS):
             pass
         self._end_runs()
+        self._stopping()
         for loop in self._loops:
             loop.end()
         self._leave()

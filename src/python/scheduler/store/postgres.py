@@ -32,6 +32,7 @@ TIMEOUTS: Mapping[str, Timeouts] = {
     "lease": Timeouts(1.0, 2.0),
     "leader": Timeouts(2.0, 15.0),
     "worker": Timeouts(3.0, 15.0),
+    "probe": Timeouts(1.0, 2.0),
 }
 DEFAULT_TIMEOUTS = Timeouts(5.0, 60.0)
 

@@ -55,6 +55,10 @@ def _kind(
 _OF_RUNS = {
     "details": "DELETE FROM scheduler_job_run_detail WHERE run_id IN (SELECT p.id FROM picked AS p)"
 }
+_OF_WORKERS = {
+    "plugins": "DELETE FROM scheduler_plugin_state"
+    " WHERE worker_id IN (SELECT p.id FROM picked AS p)"
+}
 _OF_BACKFILLS = {
     "slots": "DELETE FROM scheduler_backfill_slot"
     " WHERE backfill_id IN (SELECT p.id FROM picked AS p)"
@@ -108,7 +112,9 @@ KINDS = (
     _kind("backfills", "scheduler_backfill", "id", "fed_at < %(cutoff)s", _OF_BACKFILLS),
     _kind("events", "scheduler_event", "id", _OLD_EVENTS, {}),
     _kind("audit rows", "scheduler_admin_action", "id", "at < %(cutoff)s", {}),
-    _kind("ended workers", "scheduler_worker_lease", "worker_id", "ended_at < %(cutoff)s", {}),
+    _kind(
+        "ended workers", "scheduler_worker_lease", "worker_id", "ended_at < %(cutoff)s", _OF_WORKERS
+    ),
     _kind("alerts", "scheduler_alert", "id", "at < %(cutoff)s", {}),
 )
 

@@ -12,11 +12,17 @@ from scheduler.api.rest.paging import cursor_of, id_of
 from scheduler.api.rest.reading import AS_NUMBER, Cursor, Instant, Limit, Text, only_known
 from scheduler.api.rest.refusals import RequestNotFound
 from scheduler.api.rest.views import LogOut, RequestOut, RunDetailOut, RunPageOut
-from scheduler.bootstrap.run_log_reader import CHUNK_AT_MOST, LogNotFound, read_run_log
+from scheduler.bootstrap.run_log_reader import (
+    CHUNK_AT_MOST,
+    LogNotFound,
+    log_link,
+    read_run_log,
+)
 from scheduler.domain.errors import JobNotFound, RunNotFound
 from scheduler.domain.tokens import TokenScope
 from scheduler.domain.values import RunState
 from scheduler.queries.in_force import core_settings
+from scheduler.queries.plugins import log_archive
 from scheduler.queries.run_details import request_view, run_detail
 from scheduler.queries.run_lists import RunFilter, run_page
 
@@ -81,11 +87,12 @@ def get_run(request: HttpRequest, run_id: UUID) -> Any:
     "/runs/{uuid:run_id}/log", **operation(TokenScope.READ, LogOut, RunNotFound, LogNotFound)
 )
 def get_log(request: HttpRequest, run_id: UUID, query: Query[LogQuery]) -> Any:
-    """A piece of the run's log, read from its worker while that lives, else from this machine.
+    """A piece of the run's log, read from its worker while that lives, else from this machine,
+    else from the log archive.
 
     Give ``next_offset`` as ``offset`` for the next piece; poll until ``complete``."""
     only_known(request, LogQuery)
-    chunk = read_run_log(run_id, query.offset, query.limit, core_settings())
+    chunk = read_run_log(run_id, query.offset, query.limit, core_settings(), log_archive)
     start = chunk.next_offset - len(chunk.data)
     data = whole_characters(chunk.data, last=chunk.finished)
     return LogOut(
@@ -94,6 +101,7 @@ def get_log(request: HttpRequest, run_id: UUID, query: Query[LogQuery]) -> Any:
         next_offset=start + len(data),
         size=chunk.size,
         complete=chunk.finished,
+        link=log_link(run_id, log_archive) if chunk.finished else None,
     )
 
 

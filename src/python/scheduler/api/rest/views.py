@@ -67,13 +67,17 @@ class RunDetailOut(Schema):
 
 
 class LogOut(Schema):
-    """A piece of a log. Offsets are bytes; ``complete``: the run has ended and this is the end."""
+    """A piece of a log. Offsets are bytes; ``complete``: the run has ended and this is the end.
+
+    ``link``: with the last piece, where a browser finds the whole log in the archive, perhaps for
+    a short while only; null where there is no archive, or it does not say."""
 
     text: str
     offset: int
     next_offset: int
     size: int
     complete: bool
+    link: str | None
 
 
 class CancelOut(Schema):

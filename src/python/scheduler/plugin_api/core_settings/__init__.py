@@ -6,10 +6,17 @@ from scheduler.plugin_api.core_settings.line import LineSettings
 from scheduler.plugin_api.core_settings.observing import ObservingSettings
 from scheduler.plugin_api.core_settings.running import RunningSettings
 from scheduler.plugin_api.core_settings.timing import TimingSettings
+from scheduler.plugin_api.core_settings.worker_http import WorkerHttpSettings
 
 
 class CoreSettings(
-    EventSettings, ObservingSettings, TimingSettings, RunningSettings, LineSettings, ClusterSettings
+    EventSettings,
+    ObservingSettings,
+    TimingSettings,
+    RunningSettings,
+    WorkerHttpSettings,
+    LineSettings,
+    ClusterSettings,
 ):
     """All settings of the core. Names in environment and RDB: ``SCHEDULER_`` + the field's name."""
 
