@@ -3,6 +3,15 @@
 from scheduler.plugin_api.errors import SchedulerError
 
 
+class MonitoringNotEnabled(SchedulerError):
+    """The app is installed, but the plugin is not listed."""
+
+    code = "MONITORING_NOT_ENABLED"
+
+    def __init__(self) -> None:
+        super().__init__("The plugin monitoring is not enabled; add it to SCHEDULER_PLUGINS.")
+
+
 class RemoteError(SchedulerError):
     """The root of these errors. ``server`` is ``Prometheus`` or ``Alertmanager``."""
 

@@ -11,9 +11,7 @@ from scheduler.plugin_api.services import LeadershipChange, Service, WorkerView
 from scheduler.plugin_api.values import HealthCheck, RunState, RunTransition, StartOrder
 from scheduler_monitoring.health import checks
 from scheduler_monitoring.settings import MonitoringSettings
-from scheduler_monitoring.tallies import Tallier
-from scheduler_monitoring.tracing.identity import sampler_of, traceparent, tracing_wanted
-from scheduler_monitoring.tracing.spans import EXECUTE
+from scheduler_monitoring.tracing.identity import EXECUTE, sampler_of, traceparent, tracing_wanted
 from scheduler_monitoring.worker_page import WorkerFigures, WorkerPageAnswer
 
 
@@ -46,6 +44,9 @@ class MonitoringPlugin(Plugin):
 
     @hookimpl
     def scheduler_leader_services(self, worker: WorkerView) -> Sequence[Service]:
+        # Models are not there yet when plugins are loaded.
+        from scheduler_monitoring.tallies import Tallier
+
         tallier = Tallier(self._max_jobs)
         return (Service("tallies", tallier.tick, tallier.close),)
 

@@ -66,7 +66,7 @@ class MonitoringSettings(SettingsModel):
         title=("Alertmanager", "Alertmanager の URL"),
         meaning=(
             "Where alerts are listed and silences are made. Empty: nowhere.",
-            "アラートの一覧取得とサイレンスの作成に使う Alertmanager の場所です。空なら未使用です。",
+            "アラートの一覧とサイレンスに使う Alertmanager の場所です。空なら未使用です。",
         ),
         impact=(
             "Only this address is called; a redirect to another is refused.",

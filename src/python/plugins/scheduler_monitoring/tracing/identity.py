@@ -11,6 +11,9 @@ from dataclasses import dataclass
 from hashlib import sha256
 from uuid import UUID
 
+ROOT, PLAN, ASSIGN = "run", "plan", "assign"
+DISPATCH, EXECUTE, FINISH = "dispatch", "execute", "finish"
+
 _SAMPLED, _NOT_SAMPLED = "01", "00"
 
 

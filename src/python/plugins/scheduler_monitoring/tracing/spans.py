@@ -17,16 +17,17 @@ from uuid import UUID
 
 from scheduler.plugin_api.values import RunState
 from scheduler.queries.run_histories import RunHistory
-from scheduler_monitoring.tracing.identity import span_id, trace_id
-
-ROOT, PLAN, ASSIGN, DISPATCH, EXECUTE, FINISH = (
-    "run",
-    "plan",
-    "assign",
-    "dispatch",
-    "execute",
-    "finish",
+from scheduler_monitoring.tracing.identity import (
+    ASSIGN,
+    DISPATCH,
+    EXECUTE,
+    FINISH,
+    PLAN,
+    ROOT,
+    span_id,
+    trace_id,
 )
+
 WENT_WELL = frozenset({RunState.SUCCEEDED, RunState.SKIPPED, RunState.CANCELED})
 
 type Value = str | int | float | bool

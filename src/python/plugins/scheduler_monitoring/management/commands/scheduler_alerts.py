@@ -14,12 +14,11 @@ from django.db import Error as DatabaseError
 from django.utils import timezone
 
 from scheduler.plugin_api.errors import SchedulerError
-from scheduler.queries.in_force import settings_in_force
 from scheduler.requests.recording import record
 from scheduler_monitoring.alertmanager import Alertmanager, FiringAlert, Silence
 from scheduler_monitoring.errors import InvalidSilence, RemoteRefused
+from scheduler_monitoring.in_force import settings_in_force
 from scheduler_monitoring.servers import alertmanager_of
-from scheduler_monitoring.settings import MonitoringSettings
 from scheduler_monitoring.silences import Matcher, NewSilence, parse_duration
 
 BAD_INPUT = 2
@@ -56,7 +55,7 @@ class Command(BaseCommand):
             "expire": self._expire,
         }
         try:
-            act[given.action](alertmanager_of(settings_in_force(MonitoringSettings)), given)
+            act[given.action](alertmanager_of(settings_in_force()), given)
         except SchedulerError as error:
             raise CommandError(str(error), returncode=BAD_INPUT) from error
         except DatabaseError as error:
