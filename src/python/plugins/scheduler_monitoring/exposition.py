@@ -5,6 +5,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from prometheus_client import CollectorRegistry, Counter, Histogram
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
 from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4, generate_latest
+from prometheus_client.metrics_core import Metric as MetricFamily
 from prometheus_client.registry import Collector
 
 from scheduler.plugin_api.metrics import Metric, MetricKind
@@ -58,7 +59,7 @@ def plugin_families(metrics: Iterable[Metric], taken: frozenset[str]) -> Iterato
 
 def page(registry: CollectorRegistry) -> bytes:
     """All that is registered, as a scrape wants it."""
-    return generate_latest(registry)
+    return generate_latest(_WithoutBirths(registry))
 
 
 def page_of(collector: Collector) -> bytes:
@@ -66,6 +67,19 @@ def page_of(collector: Collector) -> bytes:
     registry = CollectorRegistry(auto_describe=False)
     registry.register(collector)
     return page(registry)
+
+
+class _WithoutBirths:
+    """Without the series that tell when each other one was born: they double the number of series,
+    and Prometheus does not need them."""
+
+    def __init__(self, collector: Collector) -> None:
+        self._collector = collector
+
+    def collect(self) -> Iterator[MetricFamily]:
+        for one in self._collector.collect():
+            one.samples = [each for each in one.samples if not each.name.endswith("_created")]
+            yield one
 
 
 def _family(name: str, counts: bool, help: str, labels: Sequence[str]) -> Family:

@@ -75,10 +75,10 @@ def _counted(rows: QuerySet[JobRun]) -> LedgerCount:
         )
         .values_list("open_id", "definition__name", "state", "reason", "again")
         .annotate(
-            Count("pk"),
-            Sum("slot_count"),
-            Sum(F("finished_at") - F("started_at"), filter=Q(started_at__isnull=False)),
-            Max("finished_at"),
+            runs=Count("pk"),
+            slots=Sum("slot_count"),
+            took=Sum(F("finished_at") - F("started_at"), filter=Q(started_at__isnull=False)),
+            last_at=Max("finished_at"),
         )
     )
     return LedgerCount(
