@@ -1,6 +1,6 @@
 """/metrics of the web process."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -30,7 +30,7 @@ def begun(world: World) -> World:
 
 
 @pytest.fixture
-def client() -> Client:
+def client() -> Iterator[Client]:
     with override_settings(ROOT_URLCONF="scheduler_monitoring.urls"):
         yield Client()
 
