@@ -58,6 +58,8 @@ class TraceExporter:
         if not ended:
             return
         found = self._histories(ended)
+        if not found:
+            return
         spans = [span for run_id, run in found.items() for span in spans_of(run, ended[run_id])]
         if self._sent([readable(span, self._resource) for span in spans]):
             self._count("exported", len(found))
@@ -72,7 +74,7 @@ class TraceExporter:
         self._exporter.shutdown()  # type: ignore[no-untyped-call]
 
     def _sent(self, spans: Sequence[ReadableSpan]) -> bool:
-        return not spans or self._exporter.export(spans) is SpanExportResult.SUCCESS
+        return self._exporter.export(spans) is SpanExportResult.SUCCESS
 
 
 def readable(span: RunSpan, resource: Resource) -> ReadableSpan:
