@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, LiteralString
 from uuid import UUID
 
 import psycopg
@@ -247,17 +247,23 @@ def test_each_ended_run_was_counted_once_over_all_of_this(watch):
     open there, no more and no less."""
     watch.cluster.stop_workers()
     with psycopg.connect(watch.cluster.dsn) as connection:
-        cursor = "SELECT counted_until, open_runs FROM scheduler_monitoring_cursor"
-        until, packed = connection.execute(cursor).fetchone()
+
+        def one(statement: LiteralString, *values: Any) -> tuple[Any, ...]:
+            row = connection.execute(statement, values).fetchone()
+            assert row is not None
+            return row
+
+        until, packed = one("SELECT counted_until, open_runs FROM scheduler_monitoring_cursor")
         remembered = [UUID(bytes=packed[at : at + 16]) for at in range(0, len(packed), 16)]
-        (ended,) = connection.execute(
+        (ended,) = one(
             "SELECT count(*) FROM scheduler_job_run WHERE finished_at IS NOT NULL"
             " AND id <= %s AND id <> ALL(%s)",
-            [until, remembered],
-        ).fetchone()
-        (counted,) = connection.execute(
+            until,
+            remembered,
+        )
+        (counted,) = one(
             "SELECT sum(value) FROM scheduler_monitoring_tally WHERE figure = 'finished'"
-        ).fetchone()
+        )
     assert counted == ended > 10
     for worker in watch.cluster.workers:
         worker.start()

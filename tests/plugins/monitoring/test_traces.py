@@ -2,9 +2,10 @@
 
 import gzip
 import json
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from typing import Any
 from uuid import UUID
 
 import pytest
@@ -45,7 +46,7 @@ def seconds(number: float) -> datetime:
 
 
 def history(**changes) -> RunHistory:
-    values = {
+    values: dict[str, Any] = {
         "run_id": RUN,
         "job_name": "report",
         "queue": "default",
@@ -231,6 +232,10 @@ def collector(monkeypatch: pytest.MonkeyPatch) -> Iterator[LocalServer]:
         yield server
 
 
+def nobody_asks(run_ids: Iterable[UUID]) -> Mapping[UUID, RunHistory]:
+    raise AssertionError("the rows were asked for")
+
+
 class Exporting:
     """An exporter over histories of the test's, at a time of the test's."""
 
@@ -312,7 +317,7 @@ class TestExport:
 
     def test_runs_that_are_not_sampled_are_not_looked_up(self, collector):
         exporting = Exporting(history())
-        exporting.exporter = TraceExporter(Sampler(0.0), lambda *_: None, histories=lambda _: 1 / 0)
+        exporting.exporter = TraceExporter(Sampler(0.0), lambda *_: None, histories=nobody_asks)
         exporting.export(transition(RUN, seconds(9)))
         assert collector.asked == []
 
