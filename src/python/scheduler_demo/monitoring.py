@@ -1,4 +1,4 @@
-"""Prometheus and Alertmanager of the machine, where they are installed: for the demo and for tests.
+"""Prometheus and Alertmanager, where this machine has them: for the demo and for tests.
 
 Neither comes in a wheel; Debian has both (``apt-get install prometheus prometheus-alertmanager``).
 They listen on 127.0.0.1 only, keep their data in a folder, and end with who started them.
@@ -10,15 +10,13 @@ import shutil
 import signal
 from collections.abc import Mapping, Sequence
 from contextlib import closing, suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from scheduler_demo.errors import ServiceProblem
-from scheduler_demo.server import Server, free_port
+from scheduler_demo.server import Server
 
-PLUGIN = "scheduler_monitoring.plugin.MonitoringPlugin"
-RULES = Path("deploy/monitoring/scheduler-rules.yaml")
 INSTALL = "run: apt-get install -y prometheus prometheus-alertmanager"
 
 
@@ -167,83 +165,6 @@ class LocalAlertmanager(HttpServer):
             "--cluster.listen-address=",
             "--log.level=warn",
         ]
-
-
-@dataclass
-class DemoMonitoring:
-    """What the demo shows of monitoring: /metrics always, the two servers where installed."""
-
-    folder: Path
-    workers: int
-    worker_ports: dict[int, int] = field(init=False)
-    servers: list[HttpServer] = field(default_factory=list, init=False)
-
-    def __post_init__(self) -> None:
-        numbers = range(1, self.workers + 1)
-        self.worker_ports = {number: free_port() for number in numbers}
-        self._prometheus_port, self._alertmanager_port = free_port(), free_port()
-
-    @property
-    def installed(self) -> bool:
-        """Whether both servers are."""
-        return all(each.program() for each in (LocalPrometheus, LocalAlertmanager))
-
-    @property
-    def environment(self) -> dict[str, str]:
-        """Where the plugin finds the servers."""
-        if not self.installed:
-            return {}
-        return {
-            "SCHEDULER_PROMETHEUS_URL": f"http://127.0.0.1:{self._prometheus_port}",
-            "SCHEDULER_ALERTMANAGER_URL": f"http://127.0.0.1:{self._alertmanager_port}",
-        }
-
-    def worker_environment(self, number: int) -> dict[str, str]:
-        """Where a worker shows its figures."""
-        port = self.worker_ports.get(number)
-        return {"SCHEDULER_WORKER_HTTP_PORT": str(port)} if port else {}
-
-    def start(self, web_port: int | None) -> None:
-        """Start the servers, if they are installed. Raises ServiceProblem."""
-        if not self.installed:
-            return
-        alertmanager = LocalAlertmanager(self.folder / "alertmanager", port=self._alertmanager_port)
-        workers = [f"127.0.0.1:{port}" for port in self.worker_ports.values()]
-        scrapes = [Scrape("scheduler-workers", workers)]
-        if web_port is not None:
-            scrapes.append(Scrape("scheduler-cluster", [f"127.0.0.1:{web_port}"]))
-        prometheus = LocalPrometheus(
-            self.folder / "prometheus",
-            scrapes,
-            port=self._prometheus_port,
-            rules=RULES if RULES.exists() else None,
-            alertmanager=f"127.0.0.1:{self._alertmanager_port}",
-        )
-        for server in (alertmanager, prometheus):
-            self.servers.append(server)
-            server.start()
-
-    def addresses(self) -> list[str]:
-        """A line for each page there is to look at."""
-        if not self.servers:
-            return [f"Prometheus and Alertmanager: not installed ({INSTALL})"]
-        return [f"{server.name}: {server.url}" for server in self.servers]
-
-    def dead(self) -> list[tuple[str, str]]:
-        """Servers that have ended by themselves, with where their log is."""
-        return [(each.name, str(each.log_path)) for each in self.servers if not each.running]
-
-    def close(self) -> None:
-        """Stop them; their data stays."""
-        for server in reversed(self.servers):
-            server.close()
-
-
-def with_plugin(environment: Mapping[str, str]) -> dict[str, str]:
-    """The environment with our plugin at the end of its list."""
-    listed = [name for name in environment.get("SCHEDULER_PLUGINS", "").split(",") if name]
-    names = listed if PLUGIN in listed else [*listed, PLUGIN]
-    return {**environment, "SCHEDULER_PLUGINS": ",".join(names)}
 
 
 def _scrape(scrape: Scrape) -> dict[str, Any]:

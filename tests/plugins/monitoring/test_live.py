@@ -21,12 +21,8 @@ import pytest
 import requests
 import yaml
 
-from scheduler_demo.monitoring import (
-    PLUGIN,
-    LocalAlertmanager,
-    LocalPrometheus,
-    Scrape,
-)
+from scheduler_demo.monitored import PLUGIN
+from scheduler_demo.monitoring import LocalAlertmanager, LocalPrometheus, Scrape
 from scheduler_demo.server import free_port, wait_until
 from scheduler_monitoring.alertmanager import Alertmanager
 from scheduler_monitoring.errors import RemoteRefused
