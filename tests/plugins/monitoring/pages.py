@@ -2,7 +2,6 @@
 
 import shutil
 import subprocess
-from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID
@@ -11,8 +10,8 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from scheduler.plugin_api.metrics import Metric, RunMeasure
-from scheduler.plugin_api.services import WorkerSnapshot
 from scheduler.plugin_api.values import RunState
+from scheduler.testing.worker_view import FakeWorkerView
 
 NOON = datetime(2026, 1, 2, 3, tzinfo=UTC)
 RUN = UUID("0190f3a0-0000-7000-8000-000000000001")
@@ -74,36 +73,12 @@ def measure(**changes: Any) -> RunMeasure:
     return RunMeasure(**(values | changes))
 
 
-@dataclass
-class StillWorker:
-    """A worker that stands still, for a page to show."""
-
-    now: WorkerSnapshot = field(
-        default_factory=lambda: WorkerSnapshot(
-            worker_id="w-1",
-            node_id="node-1",
-            role="leader",
-            epoch=7,
-            joined=True,
-            draining=False,
-            capacity=8,
-            running=3,
-            certificate_expires_at=NOON,
-        )
+def leading_worker(plugins: tuple[Metric, ...] = ()) -> FakeWorkerView:
+    """A leader that runs three of eight, and the figures of its other plugins."""
+    return FakeWorkerView(
+        role="leader",
+        epoch=7,
+        runs={UUID(int=number) for number in (1, 2, 3)},
+        certificate_expires_at=NOON,
+        figures=plugins,
     )
-    plugins: tuple[Metric, ...] = ()
-
-    def snapshot(self) -> WorkerSnapshot:
-        return self.now
-
-    def metrics(self) -> tuple[Metric, ...]:
-        return self.plugins
-
-    def readiness(self) -> tuple[Any, ...]:
-        return ()
-
-    def local_logs(self) -> Any:
-        return iter(())
-
-    def running(self) -> frozenset[UUID]:
-        return frozenset()

@@ -1,7 +1,5 @@
 """/metrics of a worker."""
 
-from dataclasses import replace
-
 import pytest
 
 from scheduler.plugin_api.metrics import Metric, MetricKind, Sample
@@ -13,8 +11,8 @@ from scheduler_monitoring.figures import Page
 from scheduler_monitoring.worker_page import WorkerFigures, WorkerPageAnswer
 from tests.plugins.monitoring.pages import (
     NOON,
-    StillWorker,
     checked_by_promtool,
+    leading_worker,
     measure,
     names,
     value,
@@ -30,7 +28,7 @@ class Shown:
 
     def __init__(self, max_jobs: int = 100, token: str = "", plugins=()) -> None:
         self.figures = WorkerFigures(lambda: max_jobs)
-        self.worker = StillWorker(plugins=tuple(plugins))
+        self.worker = leading_worker(tuple(plugins))
         self.answer = WorkerPageAnswer(self.figures, self.worker, lambda: token)
 
     def page(self, **headers: str) -> bytes:
@@ -174,7 +172,7 @@ def test_the_worker_shows_itself():
 
 def test_without_tls_no_expiry_is_shown():
     shown = Shown()
-    shown.worker.now = replace(shown.worker.now, certificate_expires_at=None, epoch=None)
+    shown.worker.certificate_expires_at = shown.worker.epoch = None
     assert "certificate" not in shown.page().decode()
     assert value(shown.page(), "scheduler_worker_epoch") == 0
 
