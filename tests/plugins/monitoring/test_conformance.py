@@ -17,7 +17,7 @@ DOCS = Path(__file__).parents[3] / "docs"
 NOWHERE = "http://127.0.0.1:1"
 AWAY = {"SCHEDULER_PROMETHEUS_URL": NOWHERE, "SCHEDULER_ALERTMANAGER_URL": NOWHERE}
 _ROW = re.compile(
-    r"^\| `(?P<name>scheduler_\w+)` \| (?P<kind>\w+) \| (?P<labels>[^|]*) \| (.*) \|$"
+    r"^\| `(?P<name>scheduler_\w+)` \| (?P<kind>\w+) \| (?P<labels>[^|]*) \| (?P<told>.*) \|$"
 )
 
 
