@@ -10,7 +10,7 @@ from django.db import connections
 from scheduler.domain.values import Reason, RunState
 from scheduler_monitoring import tallies
 from scheduler_monitoring.counting import TallyFigure, TallyKey
-from scheduler_monitoring.tallies import count_ledger, read_tallies
+from scheduler_monitoring.tallies import Tallier, count_ledger, pause, read_tallies
 from tests.contract.store.world import World, result
 
 FINISHED, SKIPPED = TallyFigure.FINISHED, TallyFigure.SKIPPED
@@ -205,6 +205,19 @@ def test_how_far_it_is_counted_is_told(begun):
     assert until is not None
     behind = datetime.now(UTC) + timedelta(minutes=1) - until
     assert timedelta(seconds=29) < behind < timedelta(seconds=35)
+
+
+def test_a_long_time_without_a_leader_is_caught_up_without_a_pause(begun):
+    tallier = Tallier(lambda: 100)
+    waits = [tallier.tick()]
+    while waits[-1] == 0:
+        waits.append(tallier.tick())
+    assert len(waits) >= 6 and waits[-1] >= 10
+
+
+def test_a_count_that_takes_long_is_made_less_often():
+    assert pause(0.01, 10.0) == 10.0
+    assert pause(2.0, 10.0) == 40.0
 
 
 def test_the_migration_is_all_that_the_models_need(world):
