@@ -10,7 +10,7 @@ import shutil
 import tempfile
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, LiteralString
@@ -31,6 +31,7 @@ from scheduler_monitoring.prometheus import Prometheus
 from scheduler_monitoring.remote import Remote
 from tests.e2e.cluster import Cluster, every, job
 from tests.plugins.monitoring.http_server import LocalServer, local_server
+from tests.plugins.monitoring.otlp import spans_sent_to
 from tests.plugins.monitoring.pages import checked_by_promtool, program
 
 pytestmark = [pytest.mark.slow, pytest.mark.postgres]
@@ -65,7 +66,7 @@ class Watch:
     prometheus: LocalPrometheus
     alertmanager: LocalAlertmanager
     receiver: LocalServer
-    told: list[dict[str, Any]] = field(default_factory=list)
+    collector: LocalServer
 
     @property
     def web(self) -> str:
@@ -119,7 +120,10 @@ def watch() -> Iterator[Watch]:
     try:
         with (
             local_server() as receiver,
-            WatchedCluster(folder / "cluster", **settings) as cluster,
+            local_server() as collector,
+            WatchedCluster(
+                folder / "cluster", OTEL_EXPORTER_OTLP_ENDPOINT=collector.address, **settings
+            ) as cluster,
             LocalAlertmanager(
                 folder / "alertmanager",
                 port=alertmanager_port,
@@ -134,7 +138,7 @@ def watch() -> Iterator[Watch]:
                 interval_seconds=1,
             ) as prometheus,
         ):
-            yield Watch(cluster, prometheus, alertmanager, receiver)
+            yield Watch(cluster, prometheus, alertmanager, receiver, collector)
     finally:
         shutil.rmtree(folder, ignore_errors=True)
 
@@ -264,6 +268,21 @@ def test_each_ended_run_was_counted_once_over_all_of_this(watch):
     for worker in watch.cluster.workers:
         worker.start()
     watch.cluster.mend()
+
+
+def test_each_ended_run_has_its_trace_whoever_led(watch):
+    ended = {run.id for run in watch.cluster.runs() if run.finished_at is not None}
+
+    def traced() -> set[UUID]:
+        return {UUID(bytes=span.trace_id) for span in spans_sent_to(watch.collector)}
+
+    watch.until(lambda: ended <= traced(), "a trace of each run that had ended")
+    assert len(ended) > 10
+    of_one = [span for span in spans_sent_to(watch.collector) if span.trace_id == max(ended).bytes]
+    assert {span.name.split()[0] for span in of_one} >= {"run", "plan"}
+    watch.until(
+        lambda: (watch.value('sum(scheduler_traces_total{outcome="exported"})') or 0) > 0, "a count"
+    )
 
 
 def test_a_silence_holds_an_alert_back_until_it_is_expired(watch):

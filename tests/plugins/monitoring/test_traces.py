@@ -1,7 +1,9 @@
 """A trace of each run: ids, spans, and what a real OTLP/HTTP receiver gets."""
 
-import gzip
 import json
+import os
+import subprocess
+import sys
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -10,7 +12,7 @@ from uuid import UUID
 
 import pytest
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
-from opentelemetry.proto.trace.v1.trace_pb2 import Span, Status
+from opentelemetry.proto.trace.v1.trace_pb2 import Status
 from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
 from uuid_utils.compat import uuid7
 
@@ -34,6 +36,7 @@ from tests.contract.store.world import World, result
 from tests.plugins.builders import order
 from tests.plugins.monitoring.conftest import PLUGIN
 from tests.plugins.monitoring.http_server import LocalServer, local_server, send
+from tests.plugins.monitoring.otlp import spans_sent_to
 
 RUN = UUID("0190f3a0-0000-7000-8000-000000000001")
 PLANNED = planned_at(RUN)
@@ -149,6 +152,19 @@ class TestEnvironment:
         assert RunState.RUNNING not in ends and RunState.SUCCEEDED in ends
         assert type(host.plugins[-1]) is TracingMonitoringPlugin
 
+    def test_with_tracing_it_still_loads_before_django_is_set_up(self):
+        script = (
+            "import sys; from scheduler_monitoring.plugin import MonitoringPlugin as Found;"
+            " print(type(Found()).__name__, 'scheduler.models' in sys.modules)"
+        )
+        environment = {
+            ENDPOINT: "http://127.0.0.1:9",
+            "PYTHONPATH": os.pathsep.join(part for part in sys.path if part),
+        }
+        command = [sys.executable, "-c", script]
+        done = subprocess.run(command, env=environment, capture_output=True, text=True, check=True)
+        assert done.stdout.split() == ["TracingMonitoringPlugin", "False"]
+
     def test_the_run_finds_its_context(self, monkeypatch):
         monkeypatch.setenv(ENDPOINT, "http://127.0.0.1:9")
         plugin = MonitoringPlugin()
@@ -180,10 +196,10 @@ class TestSpans:
 
     def test_a_failure_is_told_with_its_reason(self):
         failed = history(state=RunState.FAILED, reason="EXIT_CODE", exit_code=3)
-        spans = {span.name: span for span in spans_of(failed, seconds(9))}
-        assert spans["execute"].failed and spans["execute"].told == "EXIT_CODE"
-        assert spans["run report"].failed and not spans["finish"].failed
-        assert spans["run report"].attributes["scheduler.run.exit_code"] == 3
+        found = {span.name: span for span in spans_of(failed, seconds(9))}
+        assert found["execute"].failed and found["execute"].told == "EXIT_CODE"
+        assert found["run report"].failed and not found["finish"].failed
+        assert found["run report"].attributes["scheduler.run.exit_code"] == 3
 
     def test_a_skipped_run_has_no_steps_it_never_came_to(self):
         skipped = history(
@@ -204,22 +220,6 @@ class TestSpans:
 
 def transition(run: UUID, at: datetime, new: RunState = RunState.SUCCEEDED) -> RunTransition:
     return RunTransition(run, 1, "report", 1, RunState.RUNNING, new, "", "w-1", at)
-
-
-def received(server: LocalServer) -> list[Span]:
-    """The spans of all requests, in order."""
-    found = []
-    for asked in server.asked:
-        assert asked.path == "/v1/traces"
-        assert asked.headers["content-type"] == "application/x-protobuf"
-        zipped = asked.headers.get("content-encoding") == "gzip"
-        request = ExportTraceServiceRequest.FromString(
-            gzip.decompress(asked.body) if zipped else asked.body
-        )
-        for resource in request.resource_spans:
-            for scope in resource.scope_spans:
-                found += scope.spans
-    return found
 
 
 @pytest.fixture
@@ -257,7 +257,7 @@ class TestExport:
     def test_the_receiver_gets_a_whole_trace(self, collector):
         exporting = Exporting(history(state=RunState.FAILED, reason="TIMEOUT"))
         exporting.export(transition(RUN, seconds(9), RunState.FAILED))
-        spans = {span.name: span for span in received(collector)}
+        spans = {span.name: span for span in spans_sent_to(collector)}
         assert set(spans) == {"run report", "plan", "assign", "dispatch", "execute", "finish"}
         assert {span.trace_id for span in spans.values()} == {RUN.bytes}
         root, execute = spans["run report"], spans["execute"]
@@ -325,7 +325,7 @@ class TestExport:
         former = uuid7()
         run = replace(history(), attempt=2, retry_of=former)
         Exporting(run).export(transition(RUN, seconds(9)))
-        (link,) = [link for span in received(collector) for link in span.links]
+        (link,) = [link for span in spans_sent_to(collector) for link in span.links]
         assert link.trace_id == former.bytes
 
 
@@ -342,7 +342,7 @@ def test_the_rows_of_runs_become_traces(world: World, collector, monkeypatch):
     told = [transition(good, now), transition(late, now, RunState.SKIPPED)]
     assert host.deliver("monitoring", told), json.dumps([str(f) for f in host.failures])
     traces: dict[bytes, set[str]] = {}
-    for span in received(collector):
+    for span in spans_sent_to(collector):
         traces.setdefault(span.trace_id, set()).add(span.name.split()[0])
     assert traces == {
         good.bytes: {"run", "plan", "assign", "dispatch", "execute", "finish"},

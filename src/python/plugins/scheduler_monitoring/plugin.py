@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
 
 from scheduler.plugin_api.hookspecs import hookimpl
 from scheduler.plugin_api.metrics import RunMeasure
@@ -13,6 +14,9 @@ from scheduler_monitoring.health import checks
 from scheduler_monitoring.settings import MonitoringSettings
 from scheduler_monitoring.tracing.identity import EXECUTE, sampler_of, traceparent, tracing_wanted
 from scheduler_monitoring.worker_page import WorkerFigures, WorkerPageAnswer
+
+if TYPE_CHECKING:
+    from scheduler_monitoring.tracing.exporting import TraceExporter
 
 
 class MonitoringPlugin(Plugin):
@@ -84,12 +88,9 @@ class TracingMonitoringPlugin(MonitoringPlugin):
     )
 
     def __init__(self) -> None:
-        # The SDK is loaded only where it is used.
-        from scheduler_monitoring.tracing.exporting import TraceExporter
-
         super().__init__()
         self._sampler = sampler_of(os.environ)
-        self._exporter = TraceExporter(self._sampler, self._figures.traced)
+        self._exporter: TraceExporter | None = None
 
     @hookimpl
     def scheduler_run_environment(self, order: StartOrder) -> Mapping[str, str]:
@@ -98,11 +99,17 @@ class TracingMonitoringPlugin(MonitoringPlugin):
 
     @hookimpl
     def scheduler_run_transitioned(self, transitions: Sequence[RunTransition]) -> None:
+        # Models are not there yet when plugins are loaded; the SDK is needed by the leader only.
         from django.db import close_old_connections
 
+        from scheduler_monitoring.tracing.exporting import TraceExporter
+
+        if self._exporter is None:
+            self._exporter = TraceExporter(self._sampler, self._figures.traced)
         close_old_connections()
         self._exporter.export(transitions)
 
     @hookimpl
     def scheduler_stopping(self) -> None:
-        self._exporter.close()
+        if self._exporter is not None:
+            self._exporter.close()
