@@ -198,6 +198,29 @@ def test_the_figures_of_other_plugins_stand_beside_ours():
     assert value(page, failed, plugin="other", hook="scheduler_alert") == 2
 
 
+@pytest.mark.parametrize(
+    "spoilt",
+    [
+        Metric("scheduler bad name", MetricKind.GAUGE, "Bad.", [Sample(1.0)]),
+        Metric("scheduler_bad", MetricKind.GAUGE, "Bad.", [Sample(1.0, {"a b": "c"})]),
+        Metric("scheduler_bad", MetricKind.GAUGE, "Bad.", [Sample(1.0, {"__name__": "up"})]),
+        Metric("", MetricKind.COUNTER, "Bad.", [Sample(1.0)]),
+    ],
+)
+def test_a_figure_that_prometheus_would_refuse_is_left_out_and_spoils_nothing(spoilt):
+    page = Shown(plugins=[spoilt, BACKLOG]).page()
+    assert checked_by_promtool(page) == ""
+    assert b"bad" not in page
+    assert value(page, "scheduler_log_archive_pending") == 3
+
+
+def test_a_page_that_is_asked_for_twice_shows_each_figure_once():
+    shown = Shown()
+    again = WorkerPageAnswer(shown.figures, shown.worker, lambda: "")
+    page = again(PageRequest("/metrics", {}, {})).body
+    assert page.count(b"# TYPE scheduler_worker_epoch") == 1
+
+
 def test_a_plugin_cannot_bring_a_figure_twice_nor_one_of_ours():
     ours = Metric("scheduler_worker_epoch", MetricKind.GAUGE, "Mine.", [Sample(99.0)])
     page = Shown(plugins=[BACKLOG, BACKLOG, ours]).page()

@@ -1,5 +1,6 @@
 """Figures in Prometheus' text format."""
 
+import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from prometheus_client import CollectorRegistry, Counter, Histogram
@@ -8,10 +9,16 @@ from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4, generate_late
 from prometheus_client.metrics_core import Metric as MetricFamily
 from prometheus_client.registry import Collector
 
+from scheduler.plugin_api.logs import get_logger
 from scheduler.plugin_api.metrics import Metric, MetricKind
 from scheduler_monitoring.figures import Figure, Kind
 
 CONTENT_TYPE = CONTENT_TYPE_PLAIN_0_0_4
+
+log = get_logger("scheduler.monitoring")
+
+_NAME = re.compile(r"[a-zA-Z_][a-zA-Z0-9_]*")
+_LABEL = re.compile(r"(?!__)[a-zA-Z_][a-zA-Z0-9_]*")
 
 type Family = GaugeMetricFamily | CounterMetricFamily
 type Samples = Mapping[tuple[str, ...], float]
@@ -37,49 +44,57 @@ def single(figure: Figure, value: float) -> Family:
 
 def family(figure: Figure, samples: Samples) -> Family:
     """A figure as it is now."""
-    made = _family(figure.name, figure.kind is Kind.COUNTER, figure.help, figure.labels)
-    for values, value in samples.items():
-        made.add_metric(values, value)
-    return made
+    counts = figure.kind is Kind.COUNTER
+    return _filled(_family(figure.name, counts, figure.help, figure.labels), samples)
 
 
 def plugin_families(metrics: Iterable[Metric], taken: frozenset[str]) -> Iterator[Family]:
-    """What other plugins bring. Of two of one name the first is shown, and none that is ours."""
+    """What other plugins bring. Of two of one name the first is shown, and none that is ours; one
+    that would spoil the page for the rest (a name or label that Prometheus does not take) is left
+    out."""
     seen = set(taken)
     for metric in metrics:
         if metric.name in seen or not metric.samples:
             continue
         seen.add(metric.name)
         labels = tuple(sorted({label for sample in metric.samples for label in sample.labels}))
-        made = _family(metric.name, metric.kind is MetricKind.COUNTER, metric.help, labels)
-        for sample in metric.samples:
-            made.add_metric([sample.labels.get(label, "") for label in labels], sample.value)
-        yield made
+        if _is_taken_by_prometheus(metric, labels):
+            values = {
+                tuple(sample.labels.get(label, "") for label in labels): sample.value
+                for sample in metric.samples
+            }
+            counts = metric.kind is MetricKind.COUNTER
+            yield _filled(_family(metric.name, counts, metric.help, labels), values)
+        else:
+            log.warning("metric_left_out", metric=metric.name)
 
 
-def page(registry: CollectorRegistry) -> bytes:
-    """All that is registered, as a scrape wants it."""
-    return generate_latest(_WithoutBirths(registry))
+def page(*collectors: Collector) -> bytes:
+    """What these have to tell, one after the other, as a scrape wants it."""
+    return generate_latest(_Page(collectors))
 
 
-def page_of(collector: Collector) -> bytes:
-    """What this collector alone has to tell."""
-    registry = CollectorRegistry(auto_describe=False)
-    registry.register(collector)
-    return page(registry)
-
-
-class _WithoutBirths:
+class _Page:
     """Without the series that tell when each other one was born: they double the number of series,
     and Prometheus does not need them."""
 
-    def __init__(self, collector: Collector) -> None:
-        self._collector = collector
+    def __init__(self, collectors: Sequence[Collector]) -> None:
+        self._collectors = collectors
 
     def collect(self) -> Iterator[MetricFamily]:
-        for one in self._collector.collect():
+        for one in (one for collector in self._collectors for one in collector.collect()):
             one.samples = [each for each in one.samples if not each.name.endswith("_created")]
             yield one
+
+
+def _is_taken_by_prometheus(metric: Metric, labels: Iterable[str]) -> bool:
+    return bool(_NAME.fullmatch(metric.name)) and all(map(_LABEL.fullmatch, labels))
+
+
+def _filled(made: Family, samples: Samples) -> Family:
+    for values, value in samples.items():
+        made.add_metric(values, value)
+    return made
 
 
 def _family(name: str, counts: bool, help: str, labels: Sequence[str]) -> Family:

@@ -13,7 +13,7 @@ from scheduler.queries.guard import quarantined_jobs
 from scheduler.queries.open_runs import job_names, open_runs
 from scheduler_monitoring.access import may_read
 from scheduler_monitoring.cluster_page import ClusterCollector, ClusterFacts
-from scheduler_monitoring.exposition import CONTENT_TYPE, page_of
+from scheduler_monitoring.exposition import CONTENT_TYPE, page
 from scheduler_monitoring.in_force import enabled_host
 from scheduler_monitoring.settings import MonitoringSettings
 from scheduler_monitoring.tallies import read_tallies
@@ -29,7 +29,7 @@ def metrics(request: HttpRequest) -> HttpResponse:
         token = host.resolved(MonitoringSettings).settings.metrics_token
         if not may_read(token.get_secret_value(), _headers(request)):
             return _told(401, "The metrics token is wrong or missing.")
-        body = page_of(ClusterCollector(lambda: read_facts(host)))
+        body = page(ClusterCollector(lambda: read_facts(host)))
     except (DatabaseError, SchedulerError) as error:
         log.warning("metrics_not_readable", error=str(error))
         return _told(503, "The cluster's figures cannot be read now; see the log.")

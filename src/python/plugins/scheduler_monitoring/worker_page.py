@@ -107,12 +107,12 @@ class WorkerPageAnswer:
 
     def __init__(self, found: WorkerFigures, worker: WorkerView, token: Callable[[], str]) -> None:
         self._registry, self._token = found.registry, token
-        self._registry.register(WorkerCollector(worker))
+        self._worker = WorkerCollector(worker)
 
     def __call__(self, request: PageRequest) -> PageAnswer:
         if not may_read(self._token(), request.headers):
             return PageAnswer(401, b"The metrics token is wrong or missing.\n")
-        return PageAnswer(200, page(self._registry), CONTENT_TYPE)
+        return PageAnswer(200, page(self._registry, self._worker), CONTENT_TYPE)
 
 
 def snapshot_families(now: WorkerSnapshot) -> Iterator[Family]:
