@@ -121,6 +121,7 @@ def test_the_monitors_scrape_our_page_with_the_token(kind):
     field = {"ServiceMonitor": "endpoints", "PodMonitor": "podMetricsEndpoints"}[kind]
     (endpoint,) = manifest["spec"][field]
     assert endpoint["path"] == "/metrics"
+    assert endpoint["port"] == {"ServiceMonitor": "http", "PodMonitor": "worker-http"}[kind]
     assert endpoint["authorization"]["credentials"] == {"name": "scheduler-metrics", "key": "token"}
     assert manifest["spec"]["selector"]["matchLabels"]["app.kubernetes.io/name"] == "scheduler"
 
