@@ -12,11 +12,12 @@ after a later one. So the counters are that much behind for a run that ends soon
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from itertools import batched
 from time import monotonic
 from uuid import UUID
 
+from scheduler.queries.cluster import cluster_status
 from scheduler.queries.ledger_counts import (
     EndedRuns,
     LedgerCount,
@@ -56,7 +57,7 @@ class Tallied:
 
 
 def count_ledger(now: datetime, max_jobs: Callable[[], int]) -> bool:
-    """Add what has ended up to ``now - SETTLED``; False where there is more to be counted at once.
+    """Add what has ended of the runs planned up to ``now - SETTLED``; False where there is more to be counted at once.
 
     The first count of all begins there: what had ended before is not counted, what is open then
     will be.
@@ -158,7 +159,8 @@ class Tallier:
 
         close_old_connections()
         began = monotonic()
-        done = count_ledger(datetime.now(UTC), self._max_jobs)
+        # The RDB's clock: a leader's that runs ahead would put the cursor past runs yet to come.
+        done = count_ledger(cluster_status().at, self._max_jobs)
         return pause(monotonic() - began, self._every) if done else 0.0
 
     def close(self) -> None:
