@@ -57,7 +57,8 @@ class Tallied:
 
 
 def count_ledger(now: datetime, max_jobs: Callable[[], int]) -> bool:
-    """Add what has ended of the runs planned up to ``now - SETTLED``; False where there is more to be counted at once.
+    """Add what has ended of the runs planned up to ``now - SETTLED``; False where there is more to
+    be counted at once.
 
     The first count of all begins there: what had ended before is not counted, what is open then
     will be.
