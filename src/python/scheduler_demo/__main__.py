@@ -7,9 +7,9 @@ import sys
 from collections.abc import Iterator, Sequence
 from types import FrameType
 
-from scheduler_demo.cluster import DemoCluster
 from scheduler_demo.errors import DemoProblem
 from scheduler_demo.layout import Layout
+from scheduler_demo.monitored import MonitoredCluster
 from scheduler_demo.options import Options, parse
 from scheduler_demo.session import Session
 from scheduler_demo.workers import check_port
@@ -34,8 +34,9 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def _run(options: Options, layout: Layout) -> int:
     session = Session(options)
-    cluster = DemoCluster(
+    cluster = MonitoredCluster(
         layout,
+        say=session.say,
         workers=options.workers,
         database=options.database,
         web_port=options.port,
@@ -54,7 +55,7 @@ def _run(options: Options, layout: Layout) -> int:
             _stop(cluster, session)
 
 
-def _stop(cluster: DemoCluster, session: Session) -> None:
+def _stop(cluster: MonitoredCluster, session: Session) -> None:
     """In order and in peace; another signal hurries it."""
 
     def hurry(number: int, frame: FrameType | None) -> None:

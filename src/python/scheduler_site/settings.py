@@ -88,8 +88,8 @@ WHITENOISE_AUTOREFRESH = DEBUG
 TLS = flag("DJANGO_TLS")
 SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if TLS else None
 SECURE_SSL_REDIRECT = TLS
-# The probes of an orchestrator ask over plain http.
-SECURE_REDIRECT_EXEMPT = [r"^(healthz|livez|readyz)$"]
+# The probes of an orchestrator ask over plain http, and so does a Prometheus beside it.
+SECURE_REDIRECT_EXEMPT = [r"^(healthz|livez|readyz|metrics)$"]
 SECURE_HSTS_SECONDS = 31_536_000 if TLS else 0
 SESSION_COOKIE_SECURE = TLS
 CSRF_COOKIE_SECURE = TLS

@@ -1,0 +1,1 @@
+"""Monitoring: /metrics, Prometheus, Alertmanager, alert rules, and a trace of each run."""

@@ -1,0 +1,153 @@
+"""What the web process shows at /metrics: the cluster, read from the RDB at each scrape.
+
+Every web process shows the same; rules take the ``max`` over them.
+"""
+
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+
+from scheduler.plugin_api.core_settings import CoreSettings
+from scheduler.plugin_api.metrics import Metric
+from scheduler.plugin_api.values import RunState
+from scheduler.queries.cluster import ClusterStatus, WorkerStatus
+from scheduler.queries.open_runs import OpenRuns
+from scheduler_monitoring import figures
+from scheduler_monitoring.counting import FAILURES, TallyFigure
+from scheduler_monitoring.exposition import Family, family, plugin_families, single
+from scheduler_monitoring.figures import Figure
+from scheduler_monitoring.labels import OTHER, JobLabels
+from scheduler_monitoring.settings import MonitoringSettings
+from scheduler_monitoring.tallies import Tallied
+
+WORKER_STATES = ("online", "suspect", "draining", "detached")
+ENDED_STATES = ("SUCCEEDED", "FAILED", "TIMED_OUT", "CANCELED", "ORPHANED", "SKIPPED")
+OPEN_STATES = ("PENDING", "ASSIGNED", "RUNNING")
+_OURS = frozenset(one.name for one in figures.FIGURES)
+
+
+@dataclass(frozen=True, slots=True)
+class ClusterFacts:
+    """All that the page is made of, read at one scrape. ``jobs``: the enabled ones' names."""
+
+    status: ClusterStatus
+    open_runs: OpenRuns
+    quarantined: int
+    tallied: Tallied
+    jobs: Sequence[str]
+    core: CoreSettings
+    monitoring: MonitoringSettings
+    plugins: Sequence[Metric]
+
+
+class ClusterCollector:
+    """The figures of the cluster, from facts read when they are asked for."""
+
+    def __init__(self, read: Callable[[], ClusterFacts]) -> None:
+        self._read = read
+
+    def collect(self) -> Iterator[Family]:
+        facts = self._read()
+        yield from worker_families(facts.status, facts.core)
+        yield from leader_families(facts.status)
+        yield from run_families(facts.open_runs, facts.monitoring.metrics_max_jobs)
+        yield single(figures.QUARANTINED, facts.quarantined)
+        yield from tally_families(facts.tallied, facts.jobs, facts.monitoring.metrics_max_jobs)
+        yield from switch_families(facts.monitoring)
+        yield from plugin_families(facts.plugins, _OURS)
+
+
+def worker_families(status: ClusterStatus, core: CoreSettings) -> Iterator[Family]:
+    """How many workers there are, wanted and loaded."""
+    counted = Counter(map(worker_state, status.workers))
+    threshold = core.worker_high_load_threshold
+    loads = [(worker.node_id, load(worker)) for worker in status.workers]
+    by_node: dict[tuple[str, ...], float] = {
+        (node,): value for node, value in sorted(loads, key=lambda each: each[1])
+    }
+    yield family(figures.WORKERS, {(state,): counted[state] for state in WORKER_STATES})
+    yield single(figures.MIN_ONLINE, core.min_online_workers)
+    yield family(figures.NODE_LOAD, by_node)
+    yield single(figures.HIGH_LOAD, sum(value >= threshold for _, value in loads))
+    yield single(figures.HIGH_LOAD_THRESHOLD, threshold)
+
+
+def leader_families(status: ClusterStatus) -> Iterator[Family]:
+    """Who leads, and how often that changed."""
+    yield single(figures.LEADER_PRESENT, status.has_leader)
+    yield single(figures.SUBLEADER_PRESENT, status.subleader_worker_id is not None)
+    yield single(figures.EPOCH, status.epoch)
+    yield single(figures.TAKEOVERS, status.epoch)
+    yield single(figures.PAUSED, status.paused)
+
+
+def run_families(runs: OpenRuns, max_queues: int) -> Iterator[Family]:
+    """What is planned and has not ended."""
+    queues = JobLabels(lambda: max_queues)
+    by_queue: Counter[tuple[str, ...]] = Counter()
+    for (state, queue), count in sorted(runs.by_queue.items(), key=lambda each: each[0][1]):
+        by_queue[state.value, queues.label(queue)] += count
+    # Zeros for what is not there now: a figure that goes away is no zero to Prometheus.
+    zeros = {(state, queue): 0.0 for state in OPEN_STATES for queue in queues.known or ("default",)}
+    yield family(figures.OPEN_RUNS, zeros | dict(by_queue))
+    yield family(
+        figures.WAITING_RUNS, {(reason or "NONE",): count for reason, count in runs.waiting.items()}
+    )
+    yield single(figures.OLDEST_LATE, runs.latest_seconds)
+
+
+def tally_families(tallied: Tallied, jobs: Sequence[str], max_jobs: int) -> Iterator[Family]:
+    """The durable counters, and when each enabled job last came to an end."""
+    named = JobLabels(lambda: max_jobs, [key.job_name for key in tallied.values])
+    shown = {named.label(job) for job in jobs} - {OTHER}
+    # From zero, so that increase() sees the first run of a job.
+    zeros = {(job, state): 0.0 for job in named.known for state in ENDED_STATES}
+    finished = _of(tallied, TallyFigure.FINISHED)
+    yield family(figures.FINISHED, zeros | finished)
+    yield from (
+        family(figure, {key[: len(figure.labels)]: value for key, value in of.items()})
+        for figure, of in (
+            (figures.RETRIES, _of(tallied, TallyFigure.RETRIES)),
+            (figures.SKIPPED, _of(tallied, TallyFigure.SKIPPED)),
+            (figures.RUN_SECONDS, _of(tallied, TallyFigure.SECONDS)),
+        )
+    )
+    yield _last(figures.LAST_SUCCESS, tallied, shown, frozenset({RunState.SUCCEEDED}))
+    yield _last(figures.LAST_FAILURE, tallied, shown, FAILURES)
+    if tallied.counted_until is not None:
+        yield single(figures.COUNTED_UNTIL, tallied.counted_until.timestamp())
+
+
+def switch_families(monitoring: MonitoringSettings) -> Iterator[Family]:
+    """The switches that rules look at."""
+    yield single(figures.HIGH_LOAD_ENABLED, monitoring.alert_high_load_enabled)
+    yield single(figures.ROLE_CHANGE_ENABLED, monitoring.alert_role_change_enabled)
+
+
+def worker_state(worker: WorkerStatus) -> str:
+    """The one state that a live worker is counted under."""
+    if worker.suspect:
+        return "suspect"
+    return "online" if worker.desired.value == "active" else worker.desired.value
+
+
+def load(worker: WorkerStatus) -> float:
+    """Open runs over capacity; a worker without capacity is full."""
+    return worker.open_runs / worker.capacity if worker.capacity else 1.0
+
+
+def _of(tallied: Tallied, figure: TallyFigure) -> dict[tuple[str, ...], float]:
+    return {
+        (key.job_name, key.label): added.value
+        for key, added in tallied.values.items()
+        if key.figure is figure
+    }
+
+
+def _last(figure: Figure, tallied: Tallied, jobs: set[str], states: frozenset[RunState]) -> Family:
+    """For each job the newest end in one of these states."""
+    newest: dict[tuple[str, ...], float] = {}
+    for key, added in tallied.values.items():
+        if key.figure is TallyFigure.FINISHED and key.job_name in jobs and key.label in states:
+            newest[key.job_name,] = max(newest.get((key.job_name,), 0.0), added.last_at)
+    return family(figure, newest)

@@ -1,0 +1,115 @@
+"""The plugin: what it brings to workers and to the site. The work is done in the modules beside."""
+
+import os
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
+
+from scheduler.plugin_api.hookspecs import hookimpl
+from scheduler.plugin_api.metrics import RunMeasure
+from scheduler.plugin_api.mounts import UrlMount, WorkerPage
+from scheduler.plugin_api.plugin import Plugin
+from scheduler.plugin_api.services import LeadershipChange, Service, WorkerView
+from scheduler.plugin_api.values import HealthCheck, RunState, RunTransition, StartOrder
+from scheduler_monitoring.health import checks
+from scheduler_monitoring.settings import MonitoringSettings
+from scheduler_monitoring.tracing.identity import EXECUTE, sampler_of, traceparent, tracing_wanted
+from scheduler_monitoring.worker_page import WorkerFigures, WorkerPageAnswer
+
+if TYPE_CHECKING:
+    from scheduler_monitoring.tracing.exporting import TraceExporter
+
+
+class MonitoringPlugin(Plugin):
+    """Figures, alerts, and where OpenTelemetry's variables ask for it, traces."""
+
+    name = "monitoring"
+    settings_model = MonitoringSettings
+    settings: MonitoringSettings
+
+    def __new__(cls) -> "MonitoringPlugin":
+        # Who hears of transitions has them written down for it, one row per run: only who traces.
+        traces = cls is MonitoringPlugin and tracing_wanted(os.environ)
+        return super().__new__(TracingMonitoringPlugin if traces else cls)
+
+    def __init__(self) -> None:
+        self._figures = WorkerFigures(self._max_jobs)
+
+    @hookimpl
+    def scheduler_django_apps(self) -> Sequence[str]:
+        return ("scheduler_monitoring",)
+
+    @hookimpl
+    def scheduler_url_mounts(self) -> Sequence[UrlMount]:
+        return (UrlMount("", "scheduler_monitoring.urls"),)
+
+    @hookimpl
+    def scheduler_worker_pages(self, worker: WorkerView) -> Sequence[WorkerPage]:
+        return (WorkerPage("/metrics", WorkerPageAnswer(self._figures, worker, self._token)),)
+
+    @hookimpl
+    def scheduler_leader_services(self, worker: WorkerView) -> Sequence[Service]:
+        # Models are not there yet when plugins are loaded.
+        from scheduler_monitoring.tallies import Tallier
+
+        tallier = Tallier(self._max_jobs)
+        return (Service("tallies", tallier.tick, tallier.close),)
+
+    @hookimpl
+    def scheduler_runs_measured(self, measures: Sequence[RunMeasure]) -> None:
+        self._figures.measured(measures)
+
+    @hookimpl
+    def scheduler_leadership_changed(self, change: LeadershipChange) -> None:
+        self._figures.leadership_changed(change)
+
+    @hookimpl
+    def scheduler_health_checks(self) -> Sequence[HealthCheck]:
+        return checks(lambda: self.settings)
+
+    def _token(self) -> str:
+        return self.settings.metrics_token.get_secret_value()
+
+    def _max_jobs(self) -> int:
+        return self.settings.metrics_max_jobs
+
+
+class TracingMonitoringPlugin(MonitoringPlugin):
+    """The same with a trace of each run."""
+
+    run_states = frozenset(
+        {
+            RunState.SUCCEEDED,
+            RunState.FAILED,
+            RunState.TIMED_OUT,
+            RunState.CANCELED,
+            RunState.ORPHANED,
+            RunState.SKIPPED,
+        }
+    )
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._sampler = sampler_of(os.environ)
+        self._exporter: TraceExporter | None = None
+
+    @hookimpl
+    def scheduler_run_environment(self, order: StartOrder) -> Mapping[str, str]:
+        sampled = self._sampler.samples(order.run_id)
+        return {"TRACEPARENT": traceparent(order.run_id, EXECUTE, sampled)}
+
+    @hookimpl
+    def scheduler_run_transitioned(self, transitions: Sequence[RunTransition]) -> None:
+        # Models are not there yet when plugins are loaded; the SDK is needed by the leader only.
+        from django.db import close_old_connections
+
+        from scheduler_monitoring.tracing.exporting import TraceExporter
+
+        if self._exporter is None:
+            self._exporter = TraceExporter(self._sampler, self._figures.traced)
+        close_old_connections()
+        self._exporter.export(transitions)
+
+    @hookimpl
+    def scheduler_stopping(self) -> None:
+        if self._exporter is not None:
+            self._exporter.close()
