@@ -52,9 +52,9 @@ class LogUpload:
         self._bucket, self._marks = bucket, marks
         self._keys = Keys(bucket.settings.log_archive_prefix)
 
-    def send_new(self, log: LocalLog, sent: int) -> int:
+    def send_new(self, log: LocalLog, sent: int) -> tuple[int, int]:
         """Send what was written after the first ``sent`` bytes (or after those that a mark says
-        were sent) as chunks; returns how many bytes are in the archive now.
+        were sent) as chunks; returns how many bytes are in the archive now, and how many went up.
 
         At most 64 MiB at a time, so that one log does not hold up the others."""
         with self._held(log) as held:
@@ -66,7 +66,7 @@ class LogUpload:
                 sent += len(data)
             if sent > begun:
                 self._marks.mark_sent(log.run_id, sent)
-        return sent
+        return sent, sent - begun
 
     def store(self, log: LocalLog) -> tuple[HeldLog, Done, int]:
         """Store the whole log, and once more if it grew meanwhile; returns it held, with what is

@@ -124,10 +124,10 @@ class WorkerUploads:
 
     def _send_new(self, upload: LogUpload, queue: DiskQueue, pool: ThreadPoolExecutor) -> None:
         def send(one: WaitingLog) -> None:
-            sent = self._tried(queue, one, lambda: upload.send_new(one.log, one.sent))
-            if sent is not None:
-                self._board.count(uploaded_bytes=sent - one.sent)
-                one.sent = sent
+            found = self._tried(queue, one, lambda: upload.send_new(one.log, one.sent))
+            if found is not None:
+                one.sent, new_bytes = found
+                self._board.count(uploaded_bytes=new_bytes)
 
         now = self._clock()
         running = queue.waiting.running(self._worker.running())
