@@ -11,6 +11,7 @@ from scheduler.models.runs import new_id
 from scheduler.plugin_api.archive import ArchivedRun, LogPiece
 from scheduler.plugin_api.services import LocalLog
 from scheduler_log_archive.bucket import Bucket
+from scheduler_log_archive.disk_queue import DiskQueue
 from scheduler_log_archive.figures import FigureBoard
 from scheduler_log_archive.folder import LogFolder
 from scheduler_log_archive.keys import Keys
@@ -63,7 +64,7 @@ class Machine:
         self.bucket = Bucket(self.settings) if self.settings.log_archive_enabled else None
         self.worker.runs.clear()
         self.uploads = WorkerUploads(
-            self.worker,  # type: ignore[arg-type]
+            self.worker,
             lambda: self.bucket,
             self.board,
             clock=self.time,
@@ -152,10 +153,20 @@ def as_archived(run: UUID) -> ArchivedRun:
 
 def read(
     settings: LogArchiveSettings, run: UUID, offset: int = 0, limit: int = 1 << 20
-) -> LogPiece | None:
+) -> LogPiece:
     """One page, by a process that knows nothing yet."""
     bucket = Bucket(settings)
-    return S3LogArchive(lambda: bucket).read(as_archived(run), offset, limit)
+    piece = S3LogArchive(lambda: bucket).read(as_archived(run), offset, limit)
+    assert piece is not None, "nothing was archived"
+    return piece
+
+
+def look(uploads: WorkerUploads) -> DiskQueue:
+    """What waits is noted, and nothing is sent."""
+    uploads._queue = uploads._queue or uploads._open()
+    assert uploads._queue is not None
+    uploads._queue.look(())
+    return uploads._queue
 
 
 def whole(settings: LogArchiveSettings, run: UUID) -> bytes:

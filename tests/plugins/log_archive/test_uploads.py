@@ -23,6 +23,7 @@ from tests.plugins.log_archive.machines import (
     Machine,
     a_run,
     chunk_keys,
+    look,
     read,
     recorded,
     whole,
@@ -178,11 +179,10 @@ def test_two_uploaders_of_one_machine_at_once_send_each_log_once(machine, settin
     addresses: dict[UUID, str] = {}
     monkeypatch.setattr("scheduler_log_archive.worker_uploads.record_log_refs", addresses.update)
     both = (machine.uploads, other.uploads)
-    for uploads in both:
-        uploads._queue = uploads._open()
-        uploads._queue.look(())
+    queues = [look(uploads) for uploads in both]
+    bucket = Bucket(settings)
     with ThreadPoolExecutor(2) as pool:
-        list(pool.map(lambda one: one._carry(one._connect(), one._queue, 5.0), both))
+        list(pool.map(lambda one, queue: one._carry(bucket, queue, 5.0), both, queues))
     record_log_refs(addresses)
     machine.time.passes(5)
     for uploads in both:
@@ -319,7 +319,7 @@ def test_a_log_deleted_meanwhile_is_no_failure(machine):
     run = machine.run_and_end(b"x")
     machine.uploads.tick()
     gone = machine.run_and_end(b"y")
-    machine.uploads._queue.look(())
+    look(machine.uploads)
     machine.path(gone).unlink()
     machine.uploads.tick()
     assert (machine.board.read().failures, machine.board.read().waiting) == (0, 0)

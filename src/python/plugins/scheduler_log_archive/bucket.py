@@ -70,7 +70,10 @@ class Bucket:
         """Return when the bucket answers; make it where it is missing and the settings allow."""
         try:
             with in_our_words(self.settings):
-                self._client.head_bucket(Bucket=self.name)
+                # Not a HEAD: only an answer with a body says what is wrong with the keys.
+                self._client.list_objects_v2(
+                    Bucket=self.name, Prefix=self.settings.log_archive_prefix, MaxKeys=1
+                )
         except ArchiveRefused as refusal:
             if refusal.why != "NoSuchBucket" or not self.settings.log_archive_create_bucket:
                 raise

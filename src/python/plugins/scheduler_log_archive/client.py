@@ -1,5 +1,6 @@
 """The S3 client of boto3, made as the settings say, and its errors in our words."""
 
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
@@ -50,6 +51,7 @@ def make_client(settings: LogArchiveSettings) -> "S3Client":
     from boto3.session import Session
     from botocore.exceptions import BotoCoreError
 
+    _check_ca_file(settings)
     try:
         session = Session(
             aws_access_key_id=settings.log_archive_access_key_id or None,
@@ -66,6 +68,13 @@ def make_client(settings: LogArchiveSettings) -> "S3Client":
     except (BotoCoreError, OSError, ValueError) as error:
         why = f"the client cannot be made: {error}"
         raise ArchiveRefused(where(settings), why, "check the settings") from None
+
+
+def _check_ca_file(settings: LogArchiveSettings) -> None:
+    path = settings.log_archive_ca_file
+    if path and not os.access(path, os.R_OK):
+        why = f"the CA file {path} cannot be read"
+        raise ArchiveRefused(where(settings), why, "check SCHEDULER_LOG_ARCHIVE_CA_FILE")
 
 
 def where(settings: LogArchiveSettings) -> str:

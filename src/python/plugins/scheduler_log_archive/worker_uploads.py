@@ -7,14 +7,16 @@ object store is away it is asked by back-off only, and the logs wait on the disk
 
 import random
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from threading import Event, Lock
+from typing import Protocol
+from uuid import UUID
 
 from scheduler.plugin_api.errors import SchedulerError
 from scheduler.plugin_api.logs import get_logger
-from scheduler.plugin_api.services import WorkerView
+from scheduler.plugin_api.services import LocalLog
 from scheduler.requests.run_logs import record_log_refs
 from scheduler_log_archive.bucket import Bucket
 from scheduler_log_archive.disk_queue import DiskQueue
@@ -34,6 +36,14 @@ _SOON_SECONDS = 0.05
 _BUSY_SECONDS = 2.0
 
 
+class LogWriter(Protocol):
+    """What of a worker is asked for (``plugin_api.services.WorkerView``)."""
+
+    def running(self) -> frozenset[UUID]: ...
+
+    def local_logs(self) -> Iterator[LocalLog]: ...
+
+
 @dataclass(frozen=True, slots=True)
 class _Carried:
     """A log that is stored, and held until the rest is done."""
@@ -48,7 +58,7 @@ class WorkerUploads:
 
     def __init__(
         self,
-        worker: WorkerView,
+        worker: LogWriter,
         connect: Connect,
         board: FigureBoard,
         *,
@@ -77,6 +87,11 @@ class WorkerUploads:
         to leave, and its disk perhaps with it."""
         until = self._clock() + seconds
         while self._clock() < until and self.tick() <= _SOON_SECONDS:
+            pass
+
+    def flush(self) -> None:
+        """Archive all that has ended; returns when nothing is left that can be done now."""
+        while self.tick() <= _SOON_SECONDS:
             pass
 
     def close(self) -> None:
