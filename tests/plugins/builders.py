@@ -105,3 +105,15 @@ class Recorder(Plugin):
     @hookimpl
     def scheduler_run_transitioned(self, transitions: Sequence[RunTransition]) -> None:
         self.told.append(tuple(transitions))
+
+
+def plugin(plugin_name: str, /, **hooks: Any) -> type[Plugin]:
+    """A plugin whose hooks (``ready``, ``metrics``, ...) are these functions of its instance and
+    the hook's own arguments."""
+    marked = {f"scheduler_{name}": hookimpl(function) for name, function in hooks.items()}
+    return type(plugin_name.title(), (Plugin,), {"name": plugin_name, **marked})
+
+
+def failed_hooks(host: PluginHost) -> list[tuple[str, str, int]]:
+    """(plugin, hook, how often) of what failed."""
+    return [(one.plugin, one.hook, one.count) for one in host.failures]

@@ -45,7 +45,7 @@ class PluginCalls:
         hook: str,
         arguments: Mapping[str, Any] | None = None,
         *,
-        seconds: float | None = START_SECONDS,
+        seconds: float | None,
     ) -> list[Any] | None:
         """The answer of one plugin in a list, empty where it has no such hook; None: it failed.
 
@@ -111,7 +111,7 @@ class PluginCalls:
         arguments: Mapping[str, Any] | None = None,
     ) -> list[T]:
         """What a plugin brings through a hook; nothing of it where one thing is not of the kind."""
-        answers = self.ask(plugin, hook, arguments) or ()
+        answers = self.ask(plugin, hook, arguments, seconds=START_SECONDS) or ()
         try:
             return checked(answers, is_one)
         except TypeError as error:

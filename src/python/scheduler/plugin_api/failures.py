@@ -1,13 +1,20 @@
 """What went wrong in plugins: counted, logged, and kept to be shown."""
 
+import traceback
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from threading import Lock
+from time import monotonic
 
+from scheduler.plugin_api.limits import DidNotAnswer
 from scheduler.plugin_api.logs import get_logger
 from scheduler.plugin_api.masking import mask_text
 
 log = get_logger("scheduler.plugins")
+
+SAME_AGAIN_SECONDS = 10.0
+"""The same failure of the same hook is logged at most so often; a hook may fail with every run."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,23 +31,38 @@ class PluginFailure:
 class PluginFailures:
     """Counts what went wrong in plugins. Safe to use from several threads."""
 
-    def __init__(self) -> None:
+    def __init__(self, clock: Callable[[], float] = monotonic) -> None:
+        self._clock = clock
         self._lock = Lock()
         self._found: dict[tuple[str, str], PluginFailure] = {}
+        self._logged: dict[tuple[str, str], tuple[str, float]] = {}
 
     def add(self, plugin: str, hook: str, error: BaseException) -> None:
-        """Count and log one failure. The exception being handled goes into the log."""
+        """Count one failure, and log it with its traceback."""
         text = mask_text(f"{type(error).__name__}: {error}")
         with self._lock:
             before = self._found.get((plugin, hook))
             count = before.count + 1 if before else 1
-            failure = PluginFailure(plugin, hook, count, text, datetime.now(UTC))
-            self._found[plugin, hook] = failure
-        log.warning(
-            "plugin_failed", plugin=plugin, hook=hook, count=count, error=text, exc_info=error
-        )
+            self._found[plugin, hook] = PluginFailure(plugin, hook, count, text, datetime.now(UTC))
+            if not self._is_news(plugin, hook, text):
+                return
+        # Rendered here: a library that makes it prettier would show the values of variables.
+        where = {} if isinstance(error, DidNotAnswer) else {"exception": _traceback(error)}
+        log.warning("plugin_failed", plugin=plugin, hook=hook, count=count, error=text, **where)
 
     def all(self) -> tuple[PluginFailure, ...]:
         """Every pair of plugin and hook that failed, in the order of first failure."""
         with self._lock:
             return tuple(self._found.values())
+
+    def _is_news(self, plugin: str, hook: str, text: str) -> bool:
+        now = self._clock()
+        known, at = self._logged.get((plugin, hook), ("", 0.0))
+        if known == text and now < at + SAME_AGAIN_SECONDS:
+            return False
+        self._logged[plugin, hook] = (text, now)
+        return True
+
+
+def _traceback(error: BaseException) -> str:
+    return mask_text("".join(traceback.format_exception(error)).rstrip())

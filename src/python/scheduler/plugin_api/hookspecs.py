@@ -118,7 +118,10 @@ class SchedulerHooks:
 
     @hookspec
     def scheduler_worker_services(self, worker: WorkerView) -> Sequence[Service]:
-        """What the plugin does in the background of each worker. Called once at its start."""
+        """What the plugin does in the background of each worker.
+
+        Called once at its start, before ``scheduler_ready``; each service has a thread of its own.
+        """
         raise NotImplementedError
 
     @hookspec

@@ -15,7 +15,7 @@ PAGE_SECONDS = 10.0
 READY = "scheduler_ready"
 STOPPING = "scheduler_stopping"
 
-_PREFIX = re.compile(r"(?:[\w.~-]+/)*", re.ASCII)
+_PREFIX = re.compile(r"(?:[\w~-][\w.~-]*/)*", re.ASCII)
 _PATH = re.compile(r"/[\w.~/-]*", re.ASCII)
 
 
