@@ -12,6 +12,7 @@ from django.core.management.base import BaseCommand, CommandError
 from django.db import DatabaseError
 
 from scheduler.plugin_api.errors import SchedulerError
+from scheduler.plugin_api.logs import configure_logging
 from scheduler.plugin_api.services import LocalLog
 from scheduler.queries.in_force import core_settings
 from scheduler.queries.plugins import settled_host
@@ -51,6 +52,7 @@ class Command(BaseCommand):
         parser.add_argument("--json", action="store_true", help="one JSON object instead of text")
 
     def handle(self, *args: Any, **options: Any) -> None:
+        configure_logging(format="console", level="error")
         try:
             bucket, log_dir = _bucket(), Path(core_settings().log_dir)
             if options["verify"]:
