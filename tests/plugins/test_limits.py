@@ -1,7 +1,9 @@
 """A call that hangs holds its caller up for its limit at most, and is not made again meanwhile."""
 
 from collections.abc import Iterator
-from threading import Event, Thread, active_count
+from datetime import datetime
+from functools import partial
+from threading import Event, Thread, Timer, active_count
 from time import monotonic
 
 import pytest
@@ -28,6 +30,11 @@ def gate() -> Iterator[Event]:
 def abandon(limits: Limits, gate: Event) -> None:
     with pytest.raises(DidNotAnswer, match=r"did not answer within 0\.05 s"):
         limits.call("slow", "hook", gate.wait, SHORT)
+
+
+def since_of(error: DidNotAnswer) -> datetime:
+    assert error.stuck is not None
+    return error.stuck.since
 
 
 def returned(limits: Limits) -> bool:
@@ -70,13 +77,20 @@ def test_while_an_abandoned_call_has_not_returned_its_lane_is_refused_at_once(
     assert monotonic() - began < LONG / 10
     assert active_count() == threads
     (stuck,) = limits.under_way()
-    assert (stuck.plugin, stuck.what, stuck.since) == ("slow", "hook", refused.value.since)
+    assert (stuck.plugin, stuck.what, stuck.since) == ("slow", "hook", since_of(refused.value))
 
 
 def test_other_lanes_are_free_meanwhile(limits: Limits, gate: Event):
     abandon(limits, gate)
     assert limits.call("slow", "another hook", lambda: 7, LONG) == 7
     assert limits.call("other", "hook", lambda: 8, LONG) == 8
+
+
+def test_what_shares_a_lane_waits_for_the_same_call(limits: Limits, gate: Event):
+    with pytest.raises(DidNotAnswer):
+        limits.call("slow", "settings", gate.wait, SHORT, lane="start")
+    with pytest.raises(DidNotAnswer, match="executors, is not asked: its settings, called at"):
+        limits.call("slow", "executors", lambda: 7, LONG, lane="start")
 
 
 def test_a_lane_is_free_again_when_its_call_has_returned_at_last(limits: Limits, gate: Event):
@@ -88,7 +102,7 @@ def test_a_lane_is_free_again_when_its_call_has_returned_at_last(limits: Limits,
 
 def test_a_second_caller_waits_its_turn(limits: Limits, gate: Event):
     first = limits.begin("shared", "hook", lambda: gate.wait(LONG), LONG)
-    opener = Thread(target=lambda: Event().wait(SHORT) or gate.set())
+    opener = Timer(SHORT, gate.set)
     opener.start()
     assert limits.call("shared", "hook", lambda: "second", LONG) == "second"
     assert first.result() is True
@@ -104,13 +118,13 @@ def test_a_second_caller_waits_no_longer_than_its_own_limit(limits: Limits, gate
 
 
 def test_several_calls_are_under_way_side_by_side(limits: Limits):
-    arrived, everybody = [Event(), Event()], [0, 1]
+    arrived = [Event(), Event()]
 
     def meet(me: int) -> bool:
         arrived[me].set()
         return arrived[1 - me].wait(LONG)
 
-    pending = [limits.begin(f"p{me}", "hook", lambda me=me: meet(me), LONG) for me in everybody]
+    pending = [limits.begin(f"p{me}", "hook", partial(meet, me), LONG) for me in (0, 1)]
     assert [one.result() for one in pending] == [True, True]
 
 

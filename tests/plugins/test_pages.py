@@ -57,7 +57,12 @@ def test_a_page_is_served_with_its_own_type_and_headers(serve):
 
 def test_a_page_is_told_path_query_and_headers(serve):
     seen: list[PageRequest] = []
-    server = serve(hello=lambda request: seen.append(request) or hello(request))
+
+    def remember(request: PageRequest) -> PageAnswer:
+        seen.append(request)
+        return hello(request)
+
+    server = serve(hello=remember)
     ask(server, "/hello?a=1&b=&a=%E6%97%A5", Authorization="Bearer x")
     assert seen[0].path == "/hello"
     assert seen[0].query == {"a": "日", "b": ""}

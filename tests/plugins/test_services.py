@@ -29,17 +29,15 @@ VIEW = FakeWorkerView()
 class StillClock(SystemClock):
     """Time stands where it is put."""
 
-    now = 100.0
-
     def boottime(self) -> float:
-        return self.now
+        return 100.0
 
 
 @pytest.fixture(autouse=True)
 def no_connections(monkeypatch: pytest.MonkeyPatch) -> None:
     """The test's own thread has the test's connection, which is to stay."""
     monkeypatch.setattr(plugin_services, "close_old_connections", lambda: None)
-    monkeypatch.setattr(plugin_services.connections, "close_all", lambda: None)
+    monkeypatch.setattr("django.db.connections.close_all", lambda: None)
 
 
 def hosting(service: Service) -> tuple[PluginHost, PluginService]:
@@ -67,14 +65,24 @@ def test_a_service_that_fails_is_tried_again_less_and_less_often():
 
 def test_a_service_that_came_back_starts_from_the_first_wait_again():
     answers = iter([broken, broken, lambda: 5.0, broken])
-    host, one = hosting(Service("sweep", lambda: next(answers)()))
+
+    def tick() -> float:
+        answer: float = next(answers)()
+        return answer
+
+    host, one = hosting(Service("sweep", tick))
     rounds = Rounds(host, one, StillClock(), lambda: True)
     assert [rounds.tick(100.0) - 100.0 for _ in range(4)] == [1, 2, 5, 1]
 
 
 def test_a_service_of_the_leader_rests_while_another_leads():
     ticks: list[int] = []
-    host, one = hosting(Service("sweep", lambda: ticks.append(1) or 1.0))
+
+    def tick() -> float:
+        ticks.append(1)
+        return 1.0
+
+    host, one = hosting(Service("sweep", tick))
     leads = [False, True, False]
     rounds = Rounds(host, one, StillClock(), lambda: leads.pop(0))
     for expected in (0, 1, 1):
@@ -116,7 +124,12 @@ def test_services_that_were_never_started_end_too():
 
 def test_a_new_leader_wakes_the_leaders_services():
     ticked, leads = Event(), Event()
-    host, one = hosting(Service("tidy", lambda: ticked.set() or 60.0))
+
+    def tick() -> float:
+        ticked.set()
+        return 60.0
+
+    host, one = hosting(Service("tidy", tick))
     services = PluginServices(host, SystemClock(), always=(), leading=[one], leads=leads.is_set)
     services.start()
     assert not ticked.wait(0.05)
@@ -213,7 +226,11 @@ def test_where_plugins_are_slower_than_the_runs_the_oldest_are_dropped_and_count
 @pytest.mark.django_db
 def test_while_the_rdb_does_not_answer_runs_wait_in_order():
     answers = iter([broken_database, facts_of])
-    told = Told(facts=lambda ids: next(answers)(ids))
+
+    def facts(ids: Sequence[UUID]) -> dict[UUID, RunFacts]:
+        return next(answers)(ids)
+
+    told = Told(facts)
     told.measures.push([result(1), result(2)])
     assert told.measures.tick(10.0) == 12.0
     assert told.batches == []

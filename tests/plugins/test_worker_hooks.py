@@ -237,6 +237,19 @@ def test_a_hook_that_hangs_holds_its_caller_up_once_and_no_longer_than_its_limit
     assert (stuck.plugin, stuck.what) == ("bad", f"scheduler_{hook}")
 
 
+def test_a_plugin_that_hangs_in_one_hook_of_the_start_holds_the_start_up_once(gate):
+    host = host_of(
+        plugin(
+            "bad",
+            executors=lambda self: gate.wait(),
+            worker_services=lambda self, worker: [service()],
+        )
+    )
+    assert set(host.executors) == {"management_command"}
+    assert host.worker_services(VIEW) == ()
+    gate.set()
+
+
 def broken_with(error: BaseException) -> None:
     raise error
 
@@ -361,7 +374,12 @@ def test_a_tick_that_says_no_time_is_a_failure(seconds):
 def test_a_call_that_goes_on_is_shown_with_its_beginning():
     seen = []
     host = host_of(plugin("one", worker_services=lambda self, worker: [service()]))
-    watching = Service("sweep", lambda: seen.extend(host.under_way()) or 1.0)
+
+    def tick() -> float:
+        seen.extend(host.under_way())
+        return 1.0
+
+    watching = Service("sweep", tick)
     (one,) = host_of(
         plugin("one", worker_services=lambda self, worker: [watching])
     ).worker_services(VIEW)

@@ -7,6 +7,10 @@ import pytest
 
 from scheduler.domain.errors import PeerUnreachable
 from scheduler.models import JobRunDetail, WorkerLease
+from scheduler.plugin_api.archive import ArchivedRun, LogPiece
+from scheduler.plugin_api.hookspecs import hookimpl
+from scheduler.plugin_api.host import PluginHost
+from scheduler.plugin_api.plugin import Plugin
 from scheduler.ports import LogChunk
 from tests.integration.api.callers import Api, code_of
 from tests.integration.api.runs import run_of
@@ -114,3 +118,105 @@ def test_where_the_worker_does_not_answer_this_machine_is_asked(api, log_dir, mo
     assert "did not give it" in api.get(f"runs/{run}/log").json()["detail"]
     (log_dir / f"{run}.log").write_text("from the disk")
     assert api.get(f"runs/{run}/log").json()["text"] == "from the disk"
+
+
+# ------------------------------------------------------------------------------- the archive
+
+
+class Archive:
+    """What was archived, by run; or nothing can be had now."""
+
+    def __init__(self) -> None:
+        self.logs: dict[UUID, bytes] = {}
+        self.whole, self.away = True, False
+        self.asked: list[ArchivedRun] = []
+
+    def read(self, run: ArchivedRun, offset: int, limit: int) -> LogPiece | None:
+        self.asked.append(run)
+        if self.away:
+            raise OSError("connection refused")
+        data = self.logs.get(run.run_id)
+        if data is None:
+            return None
+        start = max(0, len(data) + offset) if offset < 0 else offset
+        piece = data[start : start + limit]
+        return LogPiece(piece, start + len(piece), len(data), self.whole)
+
+    def link(self, run: ArchivedRun) -> str | None:
+        return None if self.away else f"https://logs.example.com/{run.run_id}"
+
+
+@pytest.fixture
+def archive(monkeypatch: pytest.MonkeyPatch) -> Archive:
+    """The archive of an enabled plugin."""
+    archive = Archive()
+
+    class Keeper(Plugin):
+        name = "keeper"
+
+        @hookimpl
+        def scheduler_log_archive(self) -> Archive:
+            return archive
+
+    host = PluginHost.load(["keeper"], {"keeper": lambda: Keeper})
+    monkeypatch.setattr("scheduler.queries.plugins.plugin_host", lambda: host)
+    return archive
+
+
+def test_a_log_that_is_nowhere_else_is_read_from_the_archive(api: Api, log_dir: Path, archive):
+    run = run_of()
+    JobRunDetail.objects.create(run_id=run, log_ref="s3://logs/report.log")
+    archive.logs[run] = "アーカイブ".encode()
+    first = api.get(f"runs/{run}/log?limit=8").json()
+    assert (first["text"], first["size"]) == ("アー", 15)
+    assert (first["complete"], first["link"]) == (False, None)
+    rest = api.get(f"runs/{run}/log?offset={first['next_offset']}").json()
+    assert (rest["text"], rest["complete"]) == ("カイブ", True)
+    assert rest["link"] == f"https://logs.example.com/{run}"
+    assert archive.asked[0] == ArchivedRun(run, "report", "s3://logs/report.log", ended=True)
+    assert api.get(f"runs/{run}/log?offset=-9").json()["text"] == "カイブ"
+
+
+def test_while_worker_or_disk_have_the_log_the_archive_is_not_asked(
+    api: Api, log_dir: Path, archive, monkeypatch
+):
+    ended, running = run_of(), run_of(state="RUNNING")
+    (log_dir / f"{ended}.log").write_text("from the disk")
+    worker(monkeypatch, None)
+    assert api.get(f"runs/{ended}/log").json()["text"] == "from the disk"
+    worker_again(monkeypatch, b"from the worker")
+    assert api.get(f"runs/{running}/log").json()["text"] == "from the worker"
+    assert archive.asked == []
+
+
+def worker_again(monkeypatch: pytest.MonkeyPatch, data: bytes) -> None:
+    monkeypatch.setattr("scheduler.bootstrap.run_log_reader._link", lambda line: Line(data))
+
+
+def test_an_archive_that_does_not_answer_says_so_and_its_log_is_not_lost(
+    api: Api, log_dir: Path, archive
+):
+    run = run_of()
+    assert "was not archived" in api.get(f"runs/{run}/log").json()["detail"]
+    archive.away = True
+    response = api.get(f"runs/{run}/log")
+    assert (response.status_code, code_of(response)) == (404, "LOG_NOT_FOUND")
+    assert "the archive does not answer now" in response.json()["detail"]
+
+
+def test_without_a_link_the_last_piece_is_read_all_the_same(api: Api, log_dir: Path, archive):
+    run = run_of()
+    (log_dir / f"{run}.log").write_text("from the disk")
+    archive.away = True
+    piece = api.get(f"runs/{run}/log").json()
+    assert (piece["text"], piece["complete"], piece["link"]) == ("from the disk", True, None)
+
+
+def test_more_may_come_of_a_log_not_whole_only_while_its_worker_lives(
+    api: Api, log_dir: Path, archive, monkeypatch
+):
+    run = run_of()
+    archive.logs[run], archive.whole = b"the first part", False
+    assert api.get(f"runs/{run}/log").json()["complete"]
+    worker(monkeypatch, None)
+    assert not api.get(f"runs/{run}/log").json()["complete"]

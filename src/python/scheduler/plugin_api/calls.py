@@ -14,7 +14,9 @@ from scheduler.plugin_api.loading import registered
 from scheduler.plugin_api.plugin import Plugin
 
 START_SECONDS = 5.0
-"""For the hooks that are asked once, while a process starts."""
+START_LANE = "start"
+"""For the hooks that are asked once, while a process starts: a plugin that hangs in one of them is
+asked none of the others, and so holds up the start once."""
 
 
 class PluginCalls:
@@ -46,13 +48,14 @@ class PluginCalls:
         arguments: Mapping[str, Any] | None = None,
         *,
         seconds: float | None,
+        lane: str = "",
     ) -> list[Any] | None:
         """The answer of one plugin in a list, empty where it has no such hook; None: it failed.
 
         ``seconds`` None: no limit; for callers that have a thread for it.
         """
         call = self.hook(plugin, hook, arguments)
-        return [] if call is None else self.guarded(plugin, hook, call, seconds)
+        return [] if call is None else self.guarded(plugin, hook, call, seconds, lane)
 
     def hook(
         self, plugin: str, hook: str, arguments: Mapping[str, Any] | None = None
@@ -64,14 +67,14 @@ class PluginCalls:
         return lambda: list(caller(**(arguments or {})))
 
     def guarded[T](
-        self, plugin: str, what: str, call: Callable[[], T], seconds: float | None
+        self, plugin: str, what: str, call: Callable[[], T], seconds: float | None, lane: str = ""
     ) -> T | None:
         """What ``call`` returns; None, and a failure counted, where it raises or takes too long."""
         try:
             if seconds is None or self.trusts(plugin):
                 with self.limits.watched(plugin, what):
                     return call()
-            return self.limits.call(plugin, what, call, seconds)
+            return self.limits.call(plugin, what, call, seconds, lane)
         # SystemExit too: a plugin must not be able to end the worker's thread in silence.
         except (Exception, SystemExit) as error:
             self.failures.add(plugin, what, error)
@@ -111,7 +114,7 @@ class PluginCalls:
         arguments: Mapping[str, Any] | None = None,
     ) -> list[T]:
         """What a plugin brings through a hook; nothing of it where one thing is not of the kind."""
-        answers = self.ask(plugin, hook, arguments, seconds=START_SECONDS) or ()
+        answers = self.ask(plugin, hook, arguments, seconds=START_SECONDS, lane=START_LANE) or ()
         try:
             return checked(answers, is_one)
         except TypeError as error:

@@ -2,9 +2,9 @@
 
 A call runs on a daemon thread of its own, and its caller waits for no longer than the limit. What
 has not returned by then is left behind: Python can stop no thread. So that a plugin that always
-hangs does not gather threads, each *lane* (a plugin and what is asked of it) has one call at a
-time: while an abandoned one has not returned, further calls of the lane are refused at once. See
-docs/adr/0012.
+hangs does not gather threads, each *lane* of a plugin has one call at a time: while an abandoned
+one has not returned, further calls of the lane are refused at once. What is asked while a process
+starts shares one lane, everything else has its own. See docs/adr/0012.
 """
 
 import sys
@@ -24,13 +24,16 @@ class DidNotAnswer(SchedulerError):
 
     code: ClassVar[str] = "PLUGIN_DID_NOT_ANSWER"
 
-    def __init__(self, plugin: str, what: str, seconds: float, since: datetime | None) -> None:
-        self.plugin, self.what, self.seconds, self.since = plugin, what, seconds, since
-        if since is None:
+    def __init__(
+        self, plugin: str, what: str, seconds: float, stuck: "CallUnderWay | None" = None
+    ) -> None:
+        self.plugin, self.what, self.seconds, self.stuck = plugin, what, seconds, stuck
+        if stuck is None:
             how = f"did not answer within {seconds:g} s"
         else:
-            how = f"is not asked: a call of {since:%Y-%m-%d %H:%M:%S} UTC has not returned"
-        super().__init__(f"Plugin {plugin!r}, {what}, {how}; see the plugin's own log.")
+            since = f"{stuck.since:%Y-%m-%d %H:%M:%S} UTC"
+            how = f"is not asked: its {stuck.what}, called at {since}, has not returned"
+        super().__init__(f"Plugin {plugin!r}, {what}, {how}; see what the plugin waits for.")
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +49,7 @@ class CallUnderWay:
 class _Call:
     plugin: str
     what: str
+    lane: str
     since: datetime = field(default_factory=lambda: datetime.now(UTC))
     ended: bool = False
     abandoned: bool = False
@@ -64,7 +68,7 @@ class Pending[T]:
         """What the call returned. Raises what it raised, or DidNotAnswer past its limit."""
         call = self._call
         if not self._limits.wait(call, self._deadline):
-            raise DidNotAnswer(call.plugin, call.what, self._seconds, None)
+            raise DidNotAnswer(call.plugin, call.what, self._seconds)
         if call.error is not None:
             raise call.error
         answer: T = call.value
@@ -79,19 +83,23 @@ class Limits:
         self._lanes: dict[tuple[str, str], _Call] = {}
         self._watched: set[_Call] = set()
 
-    def call[T](self, plugin: str, what: str, ask: Callable[[], T], seconds: float) -> T:
-        """``ask()``, waited for no longer than ``seconds``. Raises DidNotAnswer, or what it
-        raised."""
-        pending: Pending[T] = self.begin(plugin, what, ask, seconds)
+    def call[T](
+        self, plugin: str, what: str, ask: Callable[[], T], seconds: float, lane: str = ""
+    ) -> T:
+        """``ask()``, waited for no longer than ``seconds``; ``lane`` is ``what`` by default. Raises
+        DidNotAnswer, or what it raised."""
+        pending: Pending[T] = self.begin(plugin, what, ask, seconds, lane)
         return pending.result()
 
-    def begin[T](self, plugin: str, what: str, ask: Callable[[], T], seconds: float) -> Pending[T]:
+    def begin[T](
+        self, plugin: str, what: str, ask: Callable[[], T], seconds: float, lane: str = ""
+    ) -> Pending[T]:
         """Like ``call``, without waiting: so several are asked side by side.
 
         Another caller's call in the same lane is waited for. Raises DidNotAnswer.
         """
         deadline = monotonic() + seconds
-        call = _Call(plugin, what)
+        call = _Call(plugin, what, lane or what)
         self._take_lane(call, deadline, seconds)
         thread = Thread(
             target=self._carry_out, args=(call, ask), name=f"plugin-{plugin}-{what}", daemon=True
@@ -106,7 +114,7 @@ class Limits:
     @contextmanager
     def watched(self, plugin: str, what: str) -> Iterator[None]:
         """A call without limit, on a thread of its own: only shown while it is under way."""
-        call = _Call(plugin, what)
+        call = _Call(plugin, what, what)
         with self._changed:
             self._watched.add(call)
         try:
@@ -119,8 +127,7 @@ class Limits:
         """What has not returned yet, the oldest first."""
         with self._changed:
             calls = [*self._lanes.values(), *self._watched]
-        found = [CallUnderWay(call.plugin, call.what, call.since) for call in calls]
-        return tuple(sorted(found, key=lambda one: one.since))
+        return tuple(sorted(map(_shown, calls), key=lambda one: one.since))
 
     def wait(self, call: _Call, deadline: float) -> bool:
         """Whether the call has returned in time; if not it is abandoned."""
@@ -132,7 +139,7 @@ class Limits:
             return call.ended
 
     def _take_lane(self, call: _Call, deadline: float, seconds: float) -> None:
-        lane = (call.plugin, call.what)
+        lane = (call.plugin, call.lane)
 
         def settled() -> bool:
             other = self._lanes.get(lane)
@@ -142,7 +149,7 @@ class Limits:
             self._changed.wait_for(settled, max(0.0, deadline - monotonic()))
             other = self._lanes.get(lane)
             if other is not None:
-                raise DidNotAnswer(call.plugin, call.what, seconds, other.since)
+                raise DidNotAnswer(call.plugin, call.what, seconds, _shown(other))
             self._lanes[lane] = call
 
     def _carry_out(self, call: _Call, ask: Callable[[], Any]) -> None:
@@ -158,8 +165,12 @@ class Limits:
     def _end(self, call: _Call) -> None:
         with self._changed:
             call.ended = True
-            self._lanes.pop((call.plugin, call.what), None)
+            self._lanes.pop((call.plugin, call.lane), None)
             self._changed.notify_all()
+
+
+def _shown(call: _Call) -> CallUnderWay:
+    return CallUnderWay(call.plugin, call.what, call.since)
 
 
 def _close_connections() -> None:

@@ -6,6 +6,7 @@ harm (``plugin_api.host``).
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from difflib import get_close_matches
 from importlib import import_module, metadata
 from typing import Any
@@ -29,6 +30,32 @@ def installed_plugins() -> dict[str, Callable[[], Any]]:
     """The plugins that installed packages offer, by entry-point name, in alphabetical order."""
     found = metadata.entry_points(group=ENTRY_POINT_GROUP)
     return {point.name: point.load for point in sorted(found, key=lambda point: point.name)}
+
+
+@dataclass(frozen=True, slots=True)
+class InstalledPlugin:
+    """What an installed package offers: its entry point, and the version of the package."""
+
+    name: str
+    target: str
+    version: str
+
+
+def offered_plugins() -> tuple[InstalledPlugin, ...]:
+    """Every plugin that could be listed by its short name, in alphabetical order; none is
+    loaded."""
+    found = metadata.entry_points(group=ENTRY_POINT_GROUP)
+    return tuple(
+        InstalledPlugin(point.name, point.value, point.dist.version if point.dist else "")
+        for point in sorted(found, key=lambda point: point.name)
+    )
+
+
+def version_of(plugin: Plugin) -> str:
+    """The version of the package that brings the plugin; empty where none is installed."""
+    package = type(plugin).__module__.partition(".")[0]
+    names = metadata.packages_distributions().get(package, ())
+    return metadata.version(names[0]) if names else ""
 
 
 def load_plugins(names: Iterable[str], installed: Installed | None = None) -> tuple[Plugin, ...]:

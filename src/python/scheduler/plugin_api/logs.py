@@ -3,8 +3,9 @@
     log = get_logger("runtime.assigner")
     log.info("run_assigned", run_id=run_id, worker_id=worker_id, epoch=epoch)
 
-The libraries' stdlib logging and Python's warnings come out the same way. Until
-:func:`configure_logging` is called structlog's own defaults hold.
+The libraries' stdlib logging and Python's warnings come out the same way. In a process that calls
+:func:`configure_logging` not, and does not set up structlog itself (a command, a web process),
+lines for people go to standard error.
 """
 
 import logging
@@ -55,6 +56,27 @@ def configure_logging(
     ]
     _configure_structlog(shared)
     _configure_stdlib(_formatter(shared, format), level, stream or sys.stderr)
+
+
+def _set_up_quietly() -> None:
+    """Unless structlog is set up: its own defaults write to standard output, which is a command's
+    answer, and show the values of a failed function's variables."""
+    if structlog.is_configured():
+        return
+    structlog.configure(
+        processors=[
+            structlog.contextvars.merge_contextvars,
+            structlog.processors.add_log_level,
+            structlog.processors.StackInfoRenderer(),
+            structlog.processors.format_exc_info,
+            structlog.processors.TimeStamper(fmt="iso", utc=True),
+            _hide_secrets,
+            structlog.dev.ConsoleRenderer(colors=False),
+        ],
+        wrapper_class=structlog.make_filtering_bound_logger(logging.INFO),
+        logger_factory=lambda *_: structlog.PrintLogger(sys.stderr),
+        cache_logger_on_first_use=False,
+    )
 
 
 def hide_secrets(secrets: Iterable[str]) -> None:
@@ -136,3 +158,6 @@ def _constant_fields(fields: Mapping[str, object]) -> Processor:
 
 def _hide_secrets(_: WrappedLogger, __: str, event: EventDict) -> MutableMapping[str, Any]:
     return {name: mask_value(name, value, _known_secrets) for name, value in event.items()}
+
+
+_set_up_quietly()
