@@ -175,11 +175,11 @@ def test_the_figures_have_names_as_the_monitoring_wants_them(machine, time):
     machine.board.set_waiting(2, time.now - 90)
     shown = {one.name: one.samples[0].value for one in metrics(machine.board.read(), time.now)}
     assert shown == {
-        "scheduler_log_archive_waiting_logs": 2,
-        "scheduler_log_archive_oldest_waiting_seconds": 90,
+        "scheduler_log_archive_pending": 2,
+        "scheduler_log_archive_oldest_seconds": 90,
         "scheduler_log_archive_failures_total": 0,
-        "scheduler_log_archive_archived_logs_total": 1,
-        "scheduler_log_archive_salvaged_logs_total": 0,
+        "scheduler_log_archive_archived_total": 1,
+        "scheduler_log_archive_salvaged_total": 0,
         "scheduler_log_archive_uploaded_bytes_total": 4,
     }
 

@@ -64,15 +64,15 @@ class FigureBoard:
 def metrics(figures: Figures, now: float) -> Sequence[Metric]:
     """The figures as they are shown; ``now`` is Unix time."""
     return (
-        _metric("waiting_logs", "Logs of ended runs not archived yet.", figures.waiting),
+        _metric("pending", "Logs of ended runs not archived yet.", figures.waiting),
         _metric(
-            "oldest_waiting_seconds",
+            "oldest_seconds",
             "How long the log that waits longest for the archive has waited.",
             figures.waited_seconds(now),
         ),
         _counter("failures", "Uploads that failed and are tried again.", figures.failures),
-        _counter("archived_logs", "Logs archived by this process.", figures.archived),
-        _counter("salvaged_logs", "Logs of lost workers made of their chunks.", figures.salvaged),
+        _counter("archived", "Logs archived by this process.", figures.archived),
+        _counter("salvaged", "Logs of lost workers made of their chunks.", figures.salvaged),
         _counter("uploaded_bytes", "Bytes sent to the object store.", figures.uploaded_bytes),
     )
 
