@@ -21,8 +21,7 @@ MIB = 1024 * 1024
 def bucket(settings):
     bucket = Bucket(settings)
     bucket.ensure()
-    yield bucket
-    bucket.close()
+    return bucket
 
 
 @pytest.fixture

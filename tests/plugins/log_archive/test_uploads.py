@@ -341,3 +341,57 @@ def test_a_worker_that_leaves_archives_what_has_ended(machine, settings):
     machine.uploads.close()
     assert all(recorded(run) for run in runs)
     assert machine.uploads.tick() > 0, "and does nothing more afterwards"
+
+
+def test_a_folder_is_read_again_only_when_something_changed_in_it(machine, time, monkeypatch):
+    first = machine.run_and_end(b"x", "first")
+    machine.run_and_end(b"x", "second")
+    for folder in machine.path(first).parents[1].iterdir():
+        os.utime(folder, (time.now - 60, time.now - 60))
+    machine.uploads.tick()
+    listed = []
+    listdir = os.listdir
+
+    def noted(path):
+        listed.append(Path(path).name)
+        return listdir(path)
+
+    monkeypatch.setattr(os, "listdir", noted)
+    machine.uploads.tick()
+    assert listed == []
+    run = machine.run_and_end(b"y", "second")
+    machine.uploads.tick()
+    assert listed == ["second"]
+    assert recorded(run)
+
+
+def test_what_else_lies_in_the_folder_is_left_alone(machine):
+    machine.run_and_end(b"x")
+    strangers = [
+        machine.folder / "2026-01-31" / "job" / "notes.log",
+        machine.folder / "2026-01-31" / "job" / "data.bin",
+        machine.folder / "not-a-day" / "job" / "0190f3a0-0000-7000-8000-000000000001.log",
+        machine.folder / "2026-01-31" / "0190f3a0-0000-7000-8000-000000000002.log",
+    ]
+    for path in strangers:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text("x")
+    machine.uploads.tick()
+    machine.time.passes(3601)
+    machine.uploads.tick()
+    assert machine.board.read().archived == 1
+    assert all(path.exists() for path in strangers)
+
+
+def test_empty_folders_of_days_past_go_and_those_of_today_stay(machine, make_settings, time):
+    machine.settings = make_settings(log_local_delete_after_upload=True)
+    machine.restart()
+    run = machine.run_and_end(b"x")
+    today = machine.path(run).parent
+    machine.uploads.tick()
+    time.passes(3601)
+    machine.uploads.tick()
+    assert today.is_dir(), "a run may be about to write there"
+    time.passes(3 * 86_400)
+    machine.uploads.tick()
+    assert not today.parent.exists()

@@ -11,7 +11,7 @@ from threading import Lock
 from typing import TYPE_CHECKING, Any
 
 from scheduler_log_archive.client import DEFAULT_REGION, in_our_words, make_client
-from scheduler_log_archive.errors import ArchiveProblem, ArchiveRefused, ObjectMissing
+from scheduler_log_archive.errors import ArchiveProblem, ArchiveRefused
 from scheduler_log_archive.settings import LogArchiveSettings
 
 if TYPE_CHECKING:
@@ -247,20 +247,6 @@ class Bucket:
             return self._client.generate_presigned_url(
                 "get_object", Params={"Bucket": self.name, "Key": key}, ExpiresIn=seconds
             )
-
-    def exists(self, key: str) -> bool:
-        """Whether there is such an object."""
-        try:
-            self.head(key)
-        except ObjectMissing:
-            return False
-        return True
-
-    def close(self) -> None:
-        """Give back its connections."""
-        with self._lock:
-            if "_made" in self.__dict__:
-                self._made.close()
 
 
 def _described(headers: Headers) -> Any:

@@ -1,7 +1,7 @@
 """The log folder, looked at again and again without reading all of it each time."""
 
 import os
-from collections.abc import Iterator
+from collections.abc import Container, Iterator
 from contextlib import suppress
 from datetime import date
 from pathlib import Path
@@ -21,17 +21,19 @@ class LogFolder:
         self.root = root
         self._seen: dict[Path, int] = {}
 
-    def changed(self, now: float) -> Iterator[LocalLog]:
-        """The logs in all folders that got or lost a file since the last look (the first time:
-        all logs). ``now`` is Unix time."""
+    def new(self, known: Container[str], now: float) -> list[LocalLog]:
+        """The logs whose run ids are not ``known``, in all folders that got or lost a file since
+        the last look (the first time: in all folders). ``now`` is Unix time."""
+        before, self._seen = self._seen, {}
+        found: list[LocalLog] = []
         for day, folder in self._folders():
             with suppress(OSError):
                 stamp = folder.stat().st_mtime_ns
-                if self._seen.get(folder) == stamp:
-                    continue
-                yield from _logs(day, folder)
+                if before.get(folder) != stamp:
+                    found += _logs(day, folder, known)
                 if now - stamp / 1e9 > _SETTLED_SECONDS:
                     self._seen[folder] = stamp
+        return found
 
     def all(self) -> Iterator[LocalLog]:
         """Every log, and nothing else that may be there."""
@@ -47,7 +49,6 @@ class LogFolder:
                 for empty in (folder, folder.parent):
                     with suppress(OSError):
                         empty.rmdir()
-                self._seen.pop(folder, None)
 
     def _folders(self) -> Iterator[tuple[date, Path]]:
         for path in _subfolders(self.root):
@@ -64,9 +65,10 @@ def _subfolders(folder: Path) -> list[Path]:
         return []
 
 
-def _logs(day: date, folder: Path) -> Iterator[LocalLog]:
+def _logs(day: date, folder: Path, known: Container[str] = ()) -> Iterator[LocalLog]:
+    # Most are known, in folders of tens of thousands: no more than a look-up for each.
     for name in os.listdir(folder):
-        if name.endswith(_SUFFIX):
+        if name.endswith(_SUFFIX) and name[: -len(_SUFFIX)] not in known:
             with suppress(ValueError):
                 run_id = UUID(name.removesuffix(_SUFFIX))
                 yield LocalLog(run_id, day, folder.name, folder / name)

@@ -28,6 +28,10 @@ class LogGone(Exception):
     """There is no such file any more."""
 
 
+class LogDone(Exception):
+    """Another uploader has archived the log already."""
+
+
 class LogBusy(Exception):
     """Another uploader has the log now."""
 
@@ -46,7 +50,7 @@ class HeldLog:
 class LogUpload:
     """Carries logs of one folder into a bucket. Safe for threads, each with logs of its own.
 
-    Methods raise ArchiveProblem, LogGone or LogBusy."""
+    Methods raise ArchiveProblem, LogGone, LogDone or LogBusy."""
 
     def __init__(self, bucket: Bucket, marks: Marks) -> None:
         self._bucket, self._marks = bucket, marks
@@ -119,8 +123,10 @@ class LogUpload:
             file = log.path.open("rb")
             try:
                 fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                if not os.fstat(file.fileno()).st_nlink or self._marks.done(log.run_id):
+                if not os.fstat(file.fileno()).st_nlink:
                     raise LogGone
+                if self._marks.done(log.run_id):
+                    raise LogDone
             except BaseException:
                 file.close()
                 raise

@@ -32,38 +32,41 @@ class WaitingLogs:
     """Which logs wait, and for what. Instants are Unix time. One thread."""
 
     def __init__(self) -> None:
-        self._waiting: dict[UUID, WaitingLog] = {}
+        self._waiting: dict[str, WaitingLog] = {}
         self._done: set[str] = set()
 
+    def __contains__(self, run_id: object) -> bool:
+        """Whether the log of a run (its id as text) is known, waiting or archived."""
+        return run_id in self._done or run_id in self._waiting
+
     def add(self, logs: Iterable[LocalLog]) -> None:
-        """Take up those that are not archived, as far as we know."""
+        """Take up those that are not known."""
         for log in logs:
-            if log.run_id not in self._waiting and str(log.run_id) not in self._done:
-                self._waiting[log.run_id] = WaitingLog(log)
+            self._waiting.setdefault(str(log.run_id), WaitingLog(log))
 
     def set_done(self, run_ids: Iterable[str]) -> None:
         """These, and no others, are archived and still on the disk."""
         self._done = set(run_ids)
-        for run_id in [run for run in self._waiting if str(run) in self._done]:
+        for run_id in self._done & self._waiting.keys():
             del self._waiting[run_id]
 
     def finish(self, run_id: UUID, *, archived: bool) -> None:
         """The log is archived, or there is none any more."""
-        self._waiting.pop(run_id, None)
+        self._waiting.pop(str(run_id), None)
         if archived:
             self._done.add(str(run_id))
 
     def running(self, run_ids: Iterable[UUID]) -> list[WaitingLog]:
         """Of these runs, those with a log."""
-        found = (self._waiting.get(run_id) for run_id in run_ids)
+        found = (self._waiting.get(str(run_id)) for run_id in run_ids)
         return [one for one in found if one is not None]
 
     def to_ask(self, running: frozenset[UUID], now: float) -> list[UUID]:
         """The runs of which we do not know yet that they have ended."""
         return [
-            run_id
-            for run_id, one in self._waiting.items()
-            if one.ended_at is None and run_id not in running and one.ask_at <= now
+            one.log.run_id
+            for one in self._waiting.values()
+            if one.ended_at is None and one.ask_at <= now and one.log.run_id not in running
         ]
 
     def learn(
@@ -72,7 +75,7 @@ class WaitingLogs:
         """Note what the database says; returns those of which it knows nothing."""
         strangers = []
         for run_id in asked:
-            one, state = self._waiting[run_id], states.get(run_id)
+            one, state = self._waiting[str(run_id)], states.get(run_id)
             if state is None:
                 one.ask_at = now + _ASK_AGAIN_SECONDS
                 strangers.append(one)

@@ -22,7 +22,7 @@ from scheduler_log_archive.bucket import Bucket
 from scheduler_log_archive.disk_queue import DiskQueue
 from scheduler_log_archive.errors import ArchiveProblem
 from scheduler_log_archive.figures import FigureBoard
-from scheduler_log_archive.log_upload import HeldLog, LogBusy, LogGone, LogUpload
+from scheduler_log_archive.log_upload import HeldLog, LogBusy, LogDone, LogGone, LogUpload
 from scheduler_log_archive.marks import Done
 from scheduler_log_archive.outage import Outage
 from scheduler_log_archive.reading import Connect
@@ -195,6 +195,8 @@ class WorkerUploads:
             result = work()
         except LogBusy:
             one.backoff.until = self._clock() + _BUSY_SECONDS
+        except LogDone:
+            queue.waiting.finish(one.log.run_id, archived=True)
         except LogGone:
             queue.waiting.finish(one.log.run_id, archived=False)
         except ArchiveProblem as problem:
