@@ -105,7 +105,6 @@ def _config(settings: LogArchiveSettings) -> Any:
 def in_our_words(settings: LogArchiveSettings, key: str = "") -> Iterator[None]:
     """Errors of boto3, of the network and of a body cut short become ArchiveProblems."""
     from botocore.exceptions import BotoCoreError, ClientError, NoCredentialsError
-    from urllib3.exceptions import HTTPError
 
     try:
         yield
@@ -114,7 +113,7 @@ def in_our_words(settings: LogArchiveSettings, key: str = "") -> Iterator[None]:
     except NoCredentialsError:
         step = "set SCHEDULER_LOG_ARCHIVE_ACCESS_KEY_ID and _SECRET_ACCESS_KEY"
         raise ArchiveRefused(where(settings), "no credentials were found", step) from None
-    except (BotoCoreError, HTTPError) as error:
+    except BotoCoreError as error:
         raise ArchiveUnavailable(where(settings), _reason(error)) from None
 
 

@@ -38,7 +38,7 @@ class DiskQueue:
     def look(self, running: Collection[UUID]) -> None:
         """Note new logs, and which of those of runs that do not run here have ended."""
         now = self._clock()
-        self.waiting.add(self._folder.new(self.waiting, now))
+        self.waiting.add(self._folder.new(self.waiting.known, now))
         asked = self.waiting.to_ask(frozenset(running), now)
         if not asked:
             return

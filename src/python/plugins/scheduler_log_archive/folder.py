@@ -1,7 +1,7 @@
 """The log folder, looked at again and again without reading all of it each time."""
 
 import os
-from collections.abc import Container, Iterator
+from collections.abc import Iterator, Set
 from contextlib import suppress
 from datetime import date
 from pathlib import Path
@@ -21,7 +21,7 @@ class LogFolder:
         self.root = root
         self._seen: dict[Path, int] = {}
 
-    def new(self, known: Container[str], now: float) -> list[LocalLog]:
+    def new(self, known: Set[str], now: float) -> list[LocalLog]:
         """The logs whose run ids are not ``known``, in all folders that got or lost a file since
         the last look (the first time: in all folders). ``now`` is Unix time."""
         before, self._seen = self._seen, {}
@@ -65,7 +65,7 @@ def _subfolders(folder: Path) -> list[Path]:
         return []
 
 
-def _logs(day: date, folder: Path, known: Container[str] = ()) -> Iterator[LocalLog]:
+def _logs(day: date, folder: Path, known: Set[str] = frozenset()) -> Iterator[LocalLog]:
     # Most are known, in folders of tens of thousands: no more than a look-up for each.
     for name in os.listdir(folder):
         if name.endswith(_SUFFIX) and name[: -len(_SUFFIX)] not in known:

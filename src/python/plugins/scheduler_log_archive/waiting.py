@@ -1,6 +1,6 @@
 """The logs that are not archived yet, as one process knows them. No I/O."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Set
 from dataclasses import dataclass, field
 from heapq import nsmallest
 from uuid import UUID
@@ -33,28 +33,32 @@ class WaitingLogs:
 
     def __init__(self) -> None:
         self._waiting: dict[str, WaitingLog] = {}
-        self._done: set[str] = set()
+        self._known: set[str] = set()
 
-    def __contains__(self, run_id: object) -> bool:
-        """Whether the log of a run (its id as text) is known, waiting or archived."""
-        return run_id in self._done or run_id in self._waiting
+    @property
+    def known(self) -> Set[str]:
+        """The runs, as text, whose logs wait or are archived and still on the disk."""
+        return self._known
 
     def add(self, logs: Iterable[LocalLog]) -> None:
         """Take up those that are not known."""
         for log in logs:
-            self._waiting.setdefault(str(log.run_id), WaitingLog(log))
+            if str(log.run_id) not in self._known:
+                self._known.add(str(log.run_id))
+                self._waiting[str(log.run_id)] = WaitingLog(log)
 
     def set_done(self, run_ids: Iterable[str]) -> None:
         """These, and no others, are archived and still on the disk."""
-        self._done = set(run_ids)
-        for run_id in self._done & self._waiting.keys():
+        self._known = set(run_ids)
+        for run_id in self._known & self._waiting.keys():
             del self._waiting[run_id]
+        self._known |= self._waiting.keys()
 
     def finish(self, run_id: UUID, *, archived: bool) -> None:
         """The log is archived, or there is none any more."""
         self._waiting.pop(str(run_id), None)
-        if archived:
-            self._done.add(str(run_id))
+        if not archived:
+            self._known.discard(str(run_id))
 
     def running(self, run_ids: Iterable[UUID]) -> list[WaitingLog]:
         """Of these runs, those with a log."""
