@@ -81,6 +81,14 @@ def test_two_plugins_that_want_one_app_or_one_prefix_stop_the_start_with_a_sente
         plugin_urls(listing("Pages", "MorePages"))
 
 
+def test_the_empty_prefix_is_shared():
+    def mounts(self):
+        return [UrlMount("", "tests_some_urls")]
+
+    host = host_of(plugin("one", url_mounts=mounts), plugin("two", url_mounts=mounts))
+    assert [owner for owner, _ in host.url_mounts()] == ["one", "two"]
+
+
 def test_a_plugin_that_is_not_installed_is_a_sentence_at_settings_time():
     with pytest.raises(ImproperlyConfigured, match="Plugin 'nonsense' is not installed"):
         plugin_apps({"SCHEDULER_PLUGINS": "nonsense"})

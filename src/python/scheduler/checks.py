@@ -46,7 +46,15 @@ def problems_of(environ: Mapping[str, str]) -> list[CheckMessage]:
     try:
         host = PluginHost.load(resolve(CoreSettings, rows={}, environ=environ).settings.plugins)
         host.configure(rows={}, environ=environ)
+        _refuse_twice_taken(host)
     except SchedulerError as error:
         return [Error(str(error), id="scheduler.E001")]
     strangers = check_unknown(host.settings_models, environ)
     return [Warning(sentence, id="scheduler.W001") for sentence in strangers]
+
+
+def _refuse_twice_taken(host: PluginHost) -> None:
+    """Raises PluginProblem for an executor, an app or a prefix that two plugins want."""
+    _ = host.executors
+    host.django_apps()
+    host.url_mounts()

@@ -9,8 +9,6 @@ from pathlib import Path
 import pytest
 from django.core.management import CommandError, call_command
 
-from scheduler.management import plugin_template
-
 ROOT = Path(__file__).parents[3]
 
 
@@ -132,7 +130,7 @@ def test_nothing_is_left_half_written(tmp_path: Path, monkeypatch: pytest.Monkey
     def full(*_: object, **__: object) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(plugin_template.Path, "write_text", full)
+    monkeypatch.setattr(Path, "write_text", full)
     with pytest.raises(CommandError, match=r"cannot be written \(no space left on device\)"):
         call_command("scheduler_startplugin", "my_disks", directory=tmp_path)
     assert list(tmp_path.iterdir()) == []

@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from threading import Event, Lock
+from time import monotonic
 from uuid import UUID
 
 import structlog
@@ -91,9 +92,10 @@ class RunMeasures:
         )
         return now
 
-    def tell_rest(self) -> None:
-        """Tell what still waits, at the end; what cannot be told at once is lost."""
-        while self._waiting and self.tick(0.0) == 0.0:
+    def tell_rest(self, seconds: float) -> None:
+        """Tell what still waits, at the end; what cannot be told within ``seconds`` is lost."""
+        deadline = monotonic() + seconds
+        while self._waiting and monotonic() < deadline and self.tick(0.0) == 0.0:
             pass
         connection.close()
 

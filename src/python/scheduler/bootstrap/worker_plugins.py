@@ -25,6 +25,7 @@ from scheduler.transport.pages import Pages, PageServer
 
 SERVICES_END_SECONDS = 5.0
 LOOP_END_SECONDS = 5.0
+LAST_MEASURES_SECONDS = 2.0
 
 
 class WorkerPlugins:
@@ -83,7 +84,7 @@ class WorkerPlugins:
         for loop in self._loops:
             loop.end(LOOP_END_SECONDS)
         if self._measures is not None:
-            self._measures.tell_rest()
+            self._measures.tell_rest(LAST_MEASURES_SECONDS)
         if self._news is not None:
             self._news.tick(0.0)
         self._host.stopping()

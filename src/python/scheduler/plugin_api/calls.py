@@ -49,13 +49,19 @@ class PluginCalls:
         *,
         seconds: float | None,
         lane: str = "",
+        often: bool = False,
     ) -> list[Any] | None:
         """The answer of one plugin in a list, empty where it has no such hook; None: it failed.
 
-        ``seconds`` None: no limit; for callers that have a thread for it.
+        ``seconds`` None: no limit; for callers that have a thread for it. ``lane`` and ``often``
+        as in ``Limits.call``.
         """
         call = self.hook(plugin, hook, arguments)
-        return [] if call is None else self.guarded(plugin, hook, call, seconds, lane)
+        return (
+            []
+            if call is None
+            else self.guarded(plugin, hook, call, seconds, lane=lane, often=often)
+        )
 
     def hook(
         self, plugin: str, hook: str, arguments: Mapping[str, Any] | None = None
@@ -67,14 +73,21 @@ class PluginCalls:
         return lambda: list(caller(**(arguments or {})))
 
     def guarded[T](
-        self, plugin: str, what: str, call: Callable[[], T], seconds: float | None, lane: str = ""
+        self,
+        plugin: str,
+        what: str,
+        call: Callable[[], T],
+        seconds: float | None,
+        *,
+        lane: str = "",
+        often: bool = False,
     ) -> T | None:
         """What ``call`` returns; None, and a failure counted, where it raises or takes too long."""
         try:
             if seconds is None or self.trusts(plugin):
                 with self.limits.watched(plugin, what):
                     return call()
-            return self.limits.call(plugin, what, call, seconds, lane)
+            return self.limits.call(plugin, what, call, seconds, lane=lane, often=often)
         # SystemExit too: a plugin must not be able to end the worker's thread in silence.
         except (Exception, SystemExit) as error:
             self.failures.add(plugin, what, error)

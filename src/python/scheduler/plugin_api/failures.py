@@ -1,7 +1,7 @@
 """What went wrong in plugins: counted, logged, and kept to be shown."""
 
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from threading import Lock
@@ -12,6 +12,9 @@ from scheduler.plugin_api.logs import get_logger
 from scheduler.plugin_api.masking import mask_text
 
 log = get_logger("scheduler.plugins")
+
+SHORTEST_SECRET = 4
+"""Shorter ones would be found in every text."""
 
 SAME_AGAIN_SECONDS = 10.0
 """The same failure of the same hook is logged at most so often; a hook may fail with every run."""
@@ -36,10 +39,19 @@ class PluginFailures:
         self._lock = Lock()
         self._found: dict[tuple[str, str], PluginFailure] = {}
         self._logged: dict[tuple[str, str], tuple[str, float]] = {}
+        self._secrets: tuple[str, ...] = ()
+
+    def hide(self, secrets: Iterable[str]) -> None:
+        """From now on no text kept here holds one of these."""
+        self._secrets = tuple(one for one in secrets if len(one) >= SHORTEST_SECRET)
+
+    def masked(self, text: str) -> str:
+        """``text`` without secrets: those known, and what looks like one."""
+        return mask_text(text, self._secrets)
 
     def add(self, plugin: str, hook: str, error: BaseException) -> None:
         """Count one failure, and log it with its traceback."""
-        text = mask_text(f"{type(error).__name__}: {error}")
+        text = self.masked(f"{type(error).__name__}: {error}")
         with self._lock:
             before = self._found.get((plugin, hook))
             count = before.count + 1 if before else 1
@@ -47,7 +59,7 @@ class PluginFailures:
             if not self._is_news(plugin, hook, text):
                 return
         # Rendered here: a library that makes it prettier would show the values of variables.
-        where = {} if isinstance(error, DidNotAnswer) else {"exception": _traceback(error)}
+        where = {} if isinstance(error, DidNotAnswer) else {"exception": self._traceback(error)}
         log.warning("plugin_failed", plugin=plugin, hook=hook, count=count, error=text, **where)
 
     def all(self) -> tuple[PluginFailure, ...]:
@@ -63,6 +75,5 @@ class PluginFailures:
         self._logged[plugin, hook] = (text, now)
         return True
 
-
-def _traceback(error: BaseException) -> str:
-    return mask_text("".join(traceback.format_exception(error)).rstrip())
+    def _traceback(self, error: BaseException) -> str:
+        return self.masked("".join(traceback.format_exception(error)).rstrip())

@@ -13,6 +13,7 @@ from scheduler.plugin_api.resolution import (
     after_reload,
     changed,
     resolve,
+    secret_values,
 )
 from scheduler.plugin_api.settings import SettingsModel, specs
 
@@ -67,6 +68,7 @@ class GroupSettings:
     def _apply(self, resolved: Iterable[Resolved[Any]]) -> None:
         """Put resolved settings in force, and hand each plugin its own."""
         self._resolved |= {type(one.settings): one for one in resolved}
+        self._calls.failures.hide(secret_values(self._resolved.values()))
         for plugin in self._calls.plugins:
             if plugin.settings_model in self._resolved:
                 plugin.settings = self._resolved[plugin.settings_model].settings

@@ -87,8 +87,9 @@ class SchedulerHooks:
     def scheduler_url_mounts(self) -> Sequence[UrlMount]:
         """The plugin's pages in the web process.
 
-        Called once when addresses are first resolved. What the core serves comes first; a prefix
-        that another plugin has stops the start.
+        Called once when addresses are first resolved; ``settings`` are not there. What the core
+        serves comes first, then the plugins in order. A prefix that another plugin has stops the
+        start; the empty one may be shared.
         """
         raise NotImplementedError
 

@@ -4,7 +4,6 @@ from dataclasses import dataclass
 from typing import Any, TypeIs
 
 from scheduler.plugin_api.calls import PluginCalls, checked
-from scheduler.plugin_api.masking import mask_text
 from scheduler.plugin_api.metrics import Metric, MetricKind, Sample
 from scheduler.plugin_api.values import HealthCheck, HealthReport, HealthStatus
 
@@ -40,7 +39,7 @@ class Reports:
         ]
         answers = self._calls.side_by_side(asked, HEALTH_SECONDS)
         return tuple(
-            HealthResult(plugin, check.name, report or _failed(error))
+            HealthResult(plugin, check.name, report or self._failed(error))
             for (plugin, check), (report, error) in zip(self._checks, answers, strict=True)
         )
 
@@ -53,6 +52,10 @@ class Reports:
         answers = self._calls.side_by_side(asked, METRICS_SECONDS)
         brought = [metric for metrics, _ in answers for metric in metrics or ()]
         return (*brought, self._failures())
+
+    def _failed(self, error: BaseException | None) -> HealthReport:
+        text = self._calls.failures.masked(f"The check itself failed: {error}")
+        return HealthReport(HealthStatus.FAILING, text)
 
     def _failures(self) -> Metric:
         samples = [
@@ -67,10 +70,6 @@ def _report(answer: Any) -> HealthReport:
     if not isinstance(answer, HealthReport):
         raise TypeError(f"the check answered {answer!r}, no HealthReport")
     return answer
-
-
-def _failed(error: BaseException | None) -> HealthReport:
-    return HealthReport(HealthStatus.FAILING, mask_text(f"The check itself failed: {error}"))
 
 
 def _is_check(one: Any) -> TypeIs[HealthCheck]:

@@ -71,7 +71,9 @@ class Running:
         owner = self._owners[executor]
         if self._calls.trusts(owner):
             return call()
-        return self._calls.limits.call(owner, f"executor {executor}", call, EXECUTOR_SECONDS)
+        return self._calls.limits.call(
+            owner, f"executor {executor}", call, EXECUTOR_SECONDS, often=True
+        )
 
     def _broke(self, executor: str, error: BaseException) -> PluginProblem:
         owner = self._owners[executor]
@@ -86,7 +88,9 @@ class Running:
         found: dict[str, str] = {}
         for plugin in self._environments:
             arguments = {"order": order}
-            answers = self._calls.ask(plugin, ENVIRONMENT, arguments, seconds=ENVIRONMENT_SECONDS)
+            answers = self._calls.ask(
+                plugin, ENVIRONMENT, arguments, seconds=ENVIRONMENT_SECONDS, often=True
+            )
             for answer in answers or ():
                 found |= self._allowed(plugin, answer)
         return found

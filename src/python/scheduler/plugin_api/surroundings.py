@@ -43,7 +43,9 @@ class Surroundings:
         owners: dict[str, str] = {}
         mounts = self._calls.offered("scheduler_url_mounts", _is_mount)
         for plugin, mount in mounts:
-            refuse_twice("URL prefix", mount.prefix, plugin, owners)
+            # Without a prefix nothing is claimed but the addresses themselves: the first has them.
+            if mount.prefix:
+                refuse_twice("URL prefix", mount.prefix, plugin, owners)
         return tuple(mounts)
 
     def worker_pages(self, worker: WorkerView) -> dict[str, tuple[str, WorkerPage]]:
