@@ -66,11 +66,8 @@ class LogArchivePlugin(Plugin):
 
     @hookimpl
     def scheduler_stopping(self) -> None:
-        from django.db import connections
-
         for uploads in self._uploads:
             uploads.drain(_LAST_SECONDS)
-        connections.close_all()
 
     @hookimpl
     def scheduler_log_archive(self) -> LogArchive:
