@@ -206,7 +206,7 @@ def test_pages_of_a_good_plugin_are_served_beside_those_that_hang(world):
 
 
 def test_the_command_shows_plugins_failures_and_what_hangs(world):
-    told: dict[str, Any] = json.loads(world.cluster.manage("scheduler_plugins", "--json"))
+    told: dict[str, Any] = json.loads(world.cluster.manage("scheduler_plugins", "--json").stdout)
     plugins = {one["name"]: one for one in told["plugins"]}
     assert set(plugins) == {"core", "raising", "hanging", "hanging_later", "good"}
     assert len(plugins["raising"]["hooks"]) == len(KNOWN_HOOKS)

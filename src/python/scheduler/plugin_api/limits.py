@@ -214,8 +214,14 @@ def _shown(call: _Call) -> CallUnderWay:
 
 
 def _close_connections() -> None:
-    """Django's connections belong to their thread: nobody else would."""
-    if "django.db" in sys.modules:
-        from django.db import connections
+    """Django's connections belong to their thread: nobody else would.
 
+    While Django's settings are being read there are none, and asking for them would wait for the
+    thread that reads, which waits for this one."""
+    if "django.db" not in sys.modules:
+        return
+    from django.conf import settings
+    from django.db import connections
+
+    if settings.configured:
         connections.close_all()
