@@ -9,7 +9,7 @@ from scheduler_log_archive.bucket import Bucket, Headers
 from scheduler_log_archive.errors import ObjectMissing
 from scheduler_log_archive.figures import FigureBoard
 from scheduler_log_archive.keys import Keys, LogName, key_in
-from scheduler_log_archive.salvage import PAUSE_SECONDS, Salvage
+from scheduler_log_archive.salvage import BEGIN_SECONDS, PAUSE_SECONDS, Salvage
 from tests.plugins.log_archive.conftest import BUCKET
 from tests.plugins.log_archive.machines import (
     Machine,
@@ -31,7 +31,13 @@ def board():
 @pytest.fixture
 def salvage(machine, settings, board, time):
     bucket = Bucket(settings)
-    return Salvage(lambda: bucket, board, time)
+    salvage = Salvage(lambda: bucket, board, time)
+    time.passes(BEGIN_SECONDS)
+    return salvage
+
+
+def test_a_process_that_has_just_begun_is_left_to_its_work(settings, board, time):
+    assert Salvage(lambda: Bucket(settings), board, time).tick() == BEGIN_SECONDS
 
 
 def a_killed_machine(machine, time, *pieces):

@@ -28,6 +28,9 @@ from scheduler_log_archive.reading import Connect, log_ref
 log = get_logger("log_archive.salvage")
 
 PAUSE_SECONDS = 60.0
+BEGIN_SECONDS = 15.0
+"""A process that has just begun, and leads perhaps, has better to do than to load boto3."""
+
 _IN_MEMORY = 8 * 1024 * 1024
 _ASKED_AT_ONCE = 500
 
@@ -40,9 +43,12 @@ class Salvage:
     ) -> None:
         self._connect, self._board, self._clock = connect, board, clock
         self._outage = Outage(board, clock)
+        self._begin = clock() + BEGIN_SECONDS
 
     def tick(self) -> float:
         """One look at all chunks; returns the seconds until the next."""
+        if (left := self._begin - self._clock()) > 0:
+            return left
         bucket = self._connect()
         if bucket is not None and not self._outage.left():
             try:
