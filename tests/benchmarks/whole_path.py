@@ -7,7 +7,7 @@ import argparse
 import importlib
 import json
 
-NAMES = ("cost", "throughput", "lateness", "herd", "tick", "idle", "events")
+NAMES = ("cost", "throughput", "lateness", "herd", "tick", "idle", "events", "plugins")
 
 
 def main() -> None:

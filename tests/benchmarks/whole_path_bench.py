@@ -59,7 +59,7 @@ class BenchCluster(DemoCluster):
         workers: int,
         evidence: bool = False,
         web_port: int | None = None,
-        **extra: str,
+        settings: Mapping[str, str] | None = None,
     ) -> None:
         super().__init__(
             Layout(folder),
@@ -67,7 +67,7 @@ class BenchCluster(DemoCluster):
             web_port=web_port,
             jobs=None,
             leave_evidence=evidence,
-            extra=extra,
+            extra=dict(settings or {}),
             postgres_options=POSTGRES_OPTIONS,
         )
 
@@ -139,14 +139,18 @@ class BenchCluster(DemoCluster):
 
 @contextmanager
 def cluster(
-    *, workers: int = 3, evidence: bool = False, web_port: int | None = None, **extra: str
+    *,
+    workers: int = 3,
+    evidence: bool = False,
+    web_port: int | None = None,
+    settings: Mapping[str, str] | None = None,
 ) -> Iterator[BenchCluster]:
     """A settled cluster in a folder of its own, removed after."""
     # A short path: those of Unix sockets are limited.
     folder = Path(tempfile.mkdtemp(prefix="whole-path-"))
     try:
         with BenchCluster(
-            folder, workers=workers, evidence=evidence, web_port=web_port, **extra
+            folder, workers=workers, evidence=evidence, web_port=web_port, settings=settings
         ) as made:
             made.settle()
             yield made

@@ -51,7 +51,8 @@ def measure(jobs: int = JOBS) -> Report:
 
 def _with(places: int, jobs: int, forks: Bench) -> tuple[list[dict[str, float]], float, float]:
     spreads, rates, floors = [], [], []
-    with cluster(workers=3, evidence=True, SCHEDULER_MAX_JOBS_PER_WORKER=str(places)) as made:
+    settings = {"SCHEDULER_MAX_JOBS_PER_WORKER": str(places)}
+    with cluster(workers=3, evidence=True, settings=settings) as made:
         made.define([_job(number) for number in range(jobs)])
         for _ in range(ROUNDS):
             late = _round(made, jobs)

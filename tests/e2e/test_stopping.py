@@ -14,8 +14,15 @@ def under_way_on(cluster, worker):
     return [r for r in cluster.runs("work") if r.state == "RUNNING" and r.worker_id == name]
 
 
+def taken_back(cluster):
+    """How often an assignment was taken back."""
+    events = [event["event"] for worker in cluster.workers for event in worker.events()]
+    return events.count("run_unassigned") + events.count("run_given_back")
+
+
 def test_a_terminated_worker_finishes_its_runs_and_leaves(cluster):
     epoch, (worker, _run) = cluster.epoch, cluster.wait_for_work()
+    before = taken_back(cluster)
     run_ids = {run.id for run in under_way_on(cluster, worker)}
     lease = cluster.lease_of(worker)
     worker.terminate()
@@ -24,6 +31,8 @@ def test_a_terminated_worker_finishes_its_runs_and_leaves(cluster):
     assert states == {"SUCCEEDED"}
     left = next(x for x in cluster.ledger.leases() if x.worker_id == lease.worker_id)
     assert left.state == "LEFT"
+    # What it held goes back once, and the leader hands it nothing more.
+    assert taken_back(cluster) - before < 10
     cluster.assert_all_slots_ran_once()
     assert cluster.epoch == epoch
 

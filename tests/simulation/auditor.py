@@ -4,6 +4,7 @@ The RDB tells it of each changed row while the statement runs (triggers), the ma
 each process that starts and of each that is gone. It trusts nothing that the runtime says.
 """
 
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -53,6 +54,14 @@ def brief(run_id: UUID) -> str:
     return f"r-{run_id.hex[-8:]}"
 
 
+ASSIGNED_AT_MOST = 20
+"""Times that one run may be assigned, whatever befalls: more is a leader that does not listen."""
+
+
+TICKS_A_SECOND_AT_MOST = 60
+"""Of one loop, with as little work as these worlds have: more is a loop that waits for nothing."""
+
+
 class PromiseBroken(BaseException):
     """One of the promises does not hold; the message is the whole finding. No ``Exception``: the
     code under test is to survive those."""
@@ -78,6 +87,7 @@ class Auditor:
         self.started: set[UUID] = set()
         self.terms: dict[int, str] = {}
         self.promised_retries: set[UUID] = set()
+        self.assigned: Counter[UUID] = Counter()
         self.changes = 0
         connection = world.database.connection
         connection.create_function("audit", 7, self._note)
@@ -159,6 +169,10 @@ class Auditor:
             return
         if RunState(new) not in transitions.ALLOWED[RunState(old)]:
             self._broken(f"run {brief(run_id)} went from {old} to {new}")
+        if new == RunState.ASSIGNED:
+            self.assigned[run_id] += 1
+            if self.assigned[run_id] > ASSIGNED_AT_MOST:
+                self._broken(f"run {brief(run_id)} was assigned more than {ASSIGNED_AT_MOST} times")
         if RunState(new) in FINISHED_STATES and run_id in self.alive:
             alive = self.alive[run_id]
             self._broken(
@@ -198,6 +212,11 @@ class Auditor:
         self._world.trace("process gone", run=brief(run_id))
 
     # --------------------------------------------------------------------------- the rest
+
+    def ticked(self, process: str, loop: str, times: int) -> None:
+        """``times`` within this second."""
+        if times > TICKS_A_SECOND_AT_MOST:
+            self._broken(f"the {loop} loop of {process} ticked {times} times in one second")
 
     def tick_failed(self, process: str, loop: str, error: Exception) -> None:
         """A tick handles its own errors; one that escapes is a defect, though loops go on."""

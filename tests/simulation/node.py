@@ -83,6 +83,7 @@ class Ticked:
         self._turn = 0
         self._busy = False
         self._next_at = 0.0
+        self._ticks = (0, 0)
 
     def start(self) -> None:
         self._schedule(self._process.world.random.uniform(0.0, 0.05))
@@ -105,6 +106,7 @@ class Ticked:
         if turn != self._turn or self._process.ended_well:
             return
         self._busy = True
+        self._count()
         self._wake.clear()
         clock = self._process.clock
         now = clock.boottime()
@@ -117,6 +119,13 @@ class Ticked:
         true_now = self._process.world.timeline.now
         wait = 0.0 if self._wake.is_set() else self._process.node.time.true(due_at) - true_now
         self._schedule(wait)
+
+    def _count(self) -> None:
+        world = self._process.world
+        second, ticks = self._ticks
+        now = int(world.timeline.now)
+        self._ticks = (now, ticks + 1 if now == second else 1)
+        world.auditor.ticked(self._process.name, self.name, self._ticks[1])
 
 
 class Process:

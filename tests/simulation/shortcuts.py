@@ -15,6 +15,7 @@ from scheduler.execution.running import RunTable
 from scheduler.ports import Command, PingReply
 from scheduler.runtime.agent import Agent
 from scheduler.runtime.orders import Handled
+from scheduler.runtime.pinger import Pinger
 from scheduler.runtime.presence import PresenceKeeper
 from scheduler.runtime.service import WorkerCommands
 from scheduler.runtime.starter import Starter
@@ -135,14 +136,6 @@ def rejoined_worker_starts_old_claims(patch: MonkeyPatch) -> None:
     patch.setattr(Starter, "start", start)
 
 
-SHORTCUTS: tuple[Shortcut, ...] = (
-    redis_answer_renews_the_lease,
-    ping_counts_from_its_receipt,
-    epoch_is_checked_before_the_write,
-    young_term_may_orphan,
-    last_reply_is_not_asked,
-    claim_without_a_live_lease,
-    host_trusts_its_worker,
-    late_result_overwrites,
-    start_before_the_claim,
-)
+def refusals_are_not_heard(patch: MonkeyPatch) -> None:
+    """A worker that says it takes no runs is handed the next one."""
+    patch.setattr(Pinger, "refuses", lambda self, worker_id: "")

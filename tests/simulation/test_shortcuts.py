@@ -22,6 +22,7 @@ OUTLIVED = "while its process was alive"
         (shortcuts.epoch_is_checked_before_the_write, DEPOSED, "wrote as leader of epoch"),
         (shortcuts.late_result_overwrites, STORMY, ""),
         (shortcuts.start_before_the_claim, STORMY, ""),
+        (shortcuts.refusals_are_not_heard, STORMY, "was assigned more than"),
     ],
     ids=lambda value: getattr(value, "__name__", ""),
 )

@@ -49,7 +49,7 @@ class GuardedProcess:
     @property
     def exit_status(self) -> int | None:
         """None while it runs; then its exit code, or 128 + the signal that ended it."""
-        return self._guard.poll()
+        return self._ended(self._guard.poll())
 
     @property
     def running(self) -> bool:
@@ -65,11 +65,9 @@ class GuardedProcess:
     def wait(self, timeout_seconds: float | None = None) -> int | None:
         """The exit status, or None when it still runs after ``timeout_seconds``."""
         try:
-            status = self._guard.wait(timeout_seconds)
+            return self._ended(self._guard.wait(timeout_seconds))
         except subprocess.TimeoutExpired:
             return None
-        self._close()
-        return status
 
     def stop(self, number: int = signal.SIGTERM, *, grace_seconds: float = 10.0) -> int:
         """Send ``number``, then SIGKILL when it still runs after the grace; returns the status."""
@@ -91,6 +89,8 @@ class GuardedProcess:
             return "\n".join(text.strip().splitlines()[-lines:])
         return ""
 
-    def _close(self) -> None:
-        if self._guard.stdin is not None:
+    def _ended(self, status: int | None) -> int | None:
+        """Lets go of the guard's pipe once it has ended."""
+        if status is not None and self._guard.stdin is not None:
             self._guard.stdin.close()
+        return status

@@ -71,7 +71,7 @@ class Chains:
         store, clock = self.world.leader, cast(Any, self.clock)
         self.linker = Linker(store, clock, lambda: self.config, uuid7)
         self.assigner = Assigner(
-            store, cast(Any, self.dispatched), clock, lambda: self.config, lambda worker_id: False
+            store, cast(Any, self.dispatched), clock, lambda: self.config, lambda worker_id: ""
         )
 
     def define(self, name: str, *, scheduled: bool = False) -> int:

@@ -77,7 +77,7 @@ class Cluster:
             cast("Dispatcher", Mute()),
             self.time,
             lambda: self.config,
-            lambda worker_id: False,
+            lambda worker_id: "",
         )
 
     def tick(self, *, paused: bool = False) -> float:

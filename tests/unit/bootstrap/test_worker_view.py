@@ -12,7 +12,7 @@ from scheduler.bootstrap.worker_view import WorkerSight
 from scheduler.coordination.connection import RedisConnection
 from scheduler.domain.liveness import Deadline
 from scheduler.domain.values import DesiredMode, Role
-from scheduler.plugin_api.services import LocalLog, Readiness
+from scheduler.plugin_api.services import LocalLog, LoopPulse, Readiness
 from scheduler.store.sqlite import SqliteDatabase
 
 RUN = UUID("0190f3a0-0000-7000-8000-000000000001")
@@ -125,3 +125,10 @@ def test_the_logs_of_the_machine_are_seen_and_other_files_are_not(world: World):
 
 def test_without_a_log_folder_there_are_no_logs(world: World):
     assert list(world.sight.local_logs()) == []
+
+
+def test_the_loops_are_those_of_the_worker_once_it_is_made(world):
+    assert world.sight.loops() == ()
+    pulse = LoopPulse("lease", 0.5, dead=False)
+    world.sight.sees_loops(lambda: (pulse,))
+    assert world.sight.loops() == (pulse,)

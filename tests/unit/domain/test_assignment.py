@@ -72,7 +72,9 @@ def test_the_leader_works_while_it_is_alone():
     assert decide([waiting(1)], [place(is_leader=True)]).assigned == [(run_id(1), "w-1")]
 
 
-@pytest.mark.parametrize("word", ["draining", "detached", "suspect", "unreachable"])
+@pytest.mark.parametrize(
+    "word", ["draining", "detached", "suspect", "unreachable", "not accepting runs"]
+)
 def test_the_leader_is_alone_when_the_others_take_no_runs(word):
     workers = [place("w-1", is_leader=True), place("w-2", unavailable=word)]
     assert decide([waiting(1)], workers).assigned == [(run_id(1), "w-1")]
@@ -359,8 +361,10 @@ def test_a_worker_that_takes_no_runs_says_why(changes, word):
     assert only(worker_slots([worker_view(**changes)], [], None)).unavailable == word
 
 
-def test_a_worker_whose_last_dispatch_found_nobody_is_unreachable():
-    assert only(worker_slots([worker_view()], [], None, {"w-1"})).unavailable == "unreachable"
+@pytest.mark.parametrize("word", ["", "unreachable", "not accepting runs"])
+def test_a_worker_that_was_heard_to_take_no_runs_is_no_place(word):
+    slots = worker_slots([worker_view()], [], None, {"w-1": word})
+    assert only(slots).unavailable == word
 
 
 def test_only_live_workers_are_places():

@@ -36,7 +36,7 @@ class Backlog:
 
 def assigner_over(backlog: Backlog) -> Assigner:
     return Assigner(
-        cast(Any, backlog), cast(Any, None), FakeClock(), lambda: CONFIG, lambda worker_id: False
+        cast(Any, backlog), cast(Any, None), FakeClock(), lambda: CONFIG, lambda worker_id: ""
     )
 
 

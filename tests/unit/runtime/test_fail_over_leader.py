@@ -39,7 +39,7 @@ class Recorder:
 
     def engine(self, clock: FakeClock) -> Engine:
         config = RuntimeConfig()
-        assigner = Assigner(self, None, clock, lambda: config, lambda worker_id: False)  # type: ignore[arg-type]
+        assigner = Assigner(self, None, clock, lambda: config, lambda worker_id: "")  # type: ignore[arg-type]
         assigner.tick = self._assign  # type: ignore[method-assign]
         parts = SimpleNamespace(
             planner=SimpleNamespace(tick=self._plan, establish=lambda: None),
@@ -48,7 +48,7 @@ class Recorder:
             ),
             pinger=SimpleNamespace(
                 watch=self._watch,
-                refused=lambda worker_id: False,
+                refuses=lambda worker_id: "",
                 establish=lambda term, gone: None,
             ),
             other=SimpleNamespace(

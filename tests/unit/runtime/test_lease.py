@@ -120,10 +120,22 @@ def test_runs_ended_for_good_get_no_more_time_from_a_late_answer(worker):
 
 
 def test_a_worker_told_to_drain_forgets_it_with_its_life(worker):
-    worker.member.drain(True)
+    worker.member.drain(True, worker.clock.at)
     worker.leases.live = False
     worker.lease.tick(worker.clock.at)
     worker.leases.live = True
     worker.lease.tick(worker.clock.at)
+    worker.lease.tick(worker.clock.at)
+    assert worker.member.accepting
+
+
+def test_a_word_to_drain_counts_until_the_lease_row_says_otherwise(worker):
+    """The word that takes it back may be lost, with the leader that had said it."""
+    asked_before = worker.clock.at
+    worker.clock.at += 1.0
+    worker.member.drain(True, worker.clock.at)
+    worker.member.learn(worker.leases.renew("w-1", open_runs=0), asked_before)
+    assert not worker.member.accepting
+    worker.clock.at += 3.0
     worker.lease.tick(worker.clock.at)
     assert worker.member.accepting

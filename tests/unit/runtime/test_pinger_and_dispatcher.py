@@ -27,12 +27,13 @@ class Line:
         self.nonce = 100
         self.worker_id = "w-2"
         self.forgotten: list[str] = []
+        self.accepting = True
 
     def ping(self, address: str, command: Command, echo_nonce: int) -> PingReply:
         self._check()
         self.pings.append(echo_nonce)
         self.nonce += 1
-        return PingReply(self.worker_id, self.nonce, 1, 0, 8, accepting=True)
+        return PingReply(self.worker_id, self.nonce, 1, 0, 8, self.accepting)
 
     def start_runs(self, address, command, orders):
         self._check()
@@ -61,7 +62,9 @@ class Leader:
         self.term = Term(1, uuid4(), "w-1", self.clock.at, 10.0)
         self.term.renewed(self.clock.at, 10.0, 1.0)
         self.pinger = Pinger(link, self.clock, self.fanout, RuntimeConfig, self.stale.append)
-        self.dispatcher = Dispatcher(link, self.clock, self.fanout, bell, self.stale.append)
+        self.dispatcher = Dispatcher(
+            link, self.clock, self.fanout, bell, self.stale.append, self.pinger.refused_runs
+        )
         self.pinger.establish(self.term, None)
         self.dispatcher.establish(self.term)
         self.pinger.watch({"w-2": "w-2:1"})
@@ -174,6 +177,36 @@ def test_orders_for_a_port_nobody_listens_on_come_back_at_once(leader):
     run = order(assign_seq=7)
     leader.dispatcher.start("w-2", "w-2:1", [run])
     assert leader.dispatcher.take_refused() == [(run.run_id, 7, "unreachable")]
+    assert leader.pinger.refuses("w-2") == "unreachable"
+
+
+def test_a_worker_that_takes_no_runs_is_known_until_it_takes_some(leader):
+    leader.line.accepting = False
+    leader.ping()
+    assert leader.pinger.refuses("w-2") == "not accepting runs"
+    assert not leader.pinger.refused("w-2")
+    leader.line.error = PeerUnreachable("w-2:1", refused=False)
+    leader.ping()
+    assert leader.pinger.refuses("w-2") == "not accepting runs"
+    leader.line.error, leader.line.accepting = None, True
+    leader.ping()
+    assert leader.pinger.refuses("w-2") == ""
+
+
+def test_a_worker_that_refuses_an_order_since_it_takes_none_is_known_before_its_next_ping(leader):
+    run, other = order(1), order(2)
+    leader.line.refuse = {run.run_id: "unknown_executor"}
+    leader.dispatcher.start("w-2", "w-2:1", [run])
+    assert leader.pinger.refuses("w-2") == ""
+    leader.line.refuse = {other.run_id: "draining"}
+    leader.dispatcher.start("w-2", "w-2:1", [other])
+    assert leader.pinger.refuses("w-2") == "not accepting runs"
+
+
+def test_what_a_worker_refused_is_forgotten_when_it_left(leader):
+    leader.pinger.refused_runs("w-2", "not accepting runs")
+    leader.pinger.watch({})
+    assert leader.pinger.refuses("w-2") == ""
 
 
 def test_orders_that_met_silence_may_have_arrived_and_are_left_to_the_worker(leader):

@@ -152,7 +152,9 @@ class WorkerProcess:
             Loop("salvage", salvage.tick, clock),
             *plugin_feeds(settings.plugins, parts, database, undo),
         ]
-        return Worker(parts, lambda _: loops, plugins.started, plugins.stopping)
+        worker = Worker(parts, lambda _: loops, plugins.started, plugins.stopping)
+        sight.sees_loops(worker.pulses)
+        return worker
 
     def _facts(self, core: CoreSettings, settings: SettingsInForce) -> WorkerFacts:
         hostname = socket.gethostname()

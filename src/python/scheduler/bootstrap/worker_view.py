@@ -9,7 +9,7 @@ from scheduler.coordination.connection import RedisConnection
 from scheduler.domain.errors import DatabaseUnavailable, RedisUnavailable
 from scheduler.domain.values import DesiredMode
 from scheduler.plugin_api.metrics import Metric
-from scheduler.plugin_api.services import LocalLog, Readiness, WorkerSnapshot
+from scheduler.plugin_api.services import LocalLog, LoopPulse, Readiness, WorkerSnapshot
 from scheduler.runtime.parts import Parts
 from scheduler.store.probe import probe
 from scheduler.store.sessions import Database
@@ -31,6 +31,11 @@ class WorkerSight:
         self._parts, self._database, self._redis = parts, database, redis
         self._certificates, self._log_dir = certificates, log_dir
         self._metrics = metrics
+        self._pulses: Callable[[], tuple[LoopPulse, ...]] = tuple
+
+    def sees_loops(self, pulses: Callable[[], tuple[LoopPulse, ...]]) -> None:
+        """The worker is made after its view: hand in what tells of its loops."""
+        self._pulses = pulses
 
     def snapshot(self) -> WorkerSnapshot:
         member, term = self._parts.member, self._parts.leadership.term
@@ -53,6 +58,9 @@ class WorkerSight:
             self._certificate_ready(datetime.now(UTC)),
             self._registered(),
         )
+
+    def loops(self) -> tuple[LoopPulse, ...]:
+        return self._pulses()
 
     def local_logs(self) -> Iterator[LocalLog]:
         for path in self._log_dir.glob("*/*/*.log"):

@@ -25,7 +25,7 @@ The cost is the number of runs times the logarithm of the number of workers, for
 requirement met the first time also the number of workers.
 """
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from uuid import UUID
@@ -71,12 +71,13 @@ def worker_slots(
     workers: Iterable[WorkerView],
     active: Iterable[ActiveRun],
     leader_worker_id: str | None,
-    unreachable: Collection[str] = (),
+    refusing: Mapping[str, str] | None = None,
 ) -> list[WorkerSlot]:
     """The LIVE workers as places for runs; their load is the RDB's count of ``active`` runs.
 
-    ``unreachable`` are the ids whose last dispatch found nobody: they get no run until they
-    answer again, and a leader left with only such workers is alone.
+    ``refusing`` says by id why a worker was last heard to take no runs (empty: it takes some):
+    nobody listened, or it is stopping. Such a one gets no run until it says otherwise, and a leader
+    left with only such workers is alone.
     """
     open_runs: dict[str, int] = {}
     for run in active:
@@ -86,7 +87,7 @@ def worker_slots(
             worker,
             open_runs.get(worker.facts.worker_id, 0),
             is_leader=worker.facts.worker_id == leader_worker_id,
-            unavailable=_why_unavailable(worker, unreachable),
+            unavailable=_why_unavailable(worker, refusing or {}),
         )
         for worker in workers
         if worker.state is LeaseState.LIVE
@@ -107,11 +108,11 @@ def _slot(worker: WorkerView, open_runs: int, *, is_leader: bool, unavailable: s
     )
 
 
-def _why_unavailable(worker: WorkerView, unreachable: Collection[str]) -> str:
+def _why_unavailable(worker: WorkerView, refusing: Mapping[str, str]) -> str:
     if worker.desired is not DesiredMode.ACTIVE:
         return str(worker.desired)
-    if worker.facts.worker_id in unreachable:
-        return "unreachable"
+    if why := refusing.get(worker.facts.worker_id):
+        return why
     return "suspect" if worker.suspect else ""
 
 

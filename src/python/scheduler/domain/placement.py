@@ -16,6 +16,10 @@ Refusal = tuple[Reason, str]
 Requirement = tuple[str, tuple[tuple[str, str], ...], str]
 HeapEntry = tuple[float, int, str]
 
+UNREACHABLE = "unreachable"
+NOT_ACCEPTING = "not accepting runs"
+"""Words for a worker that takes none: nobody listens at its address, or it said so (it stops)."""
+
 
 @dataclass(frozen=True, slots=True)
 class WorkerSlot:

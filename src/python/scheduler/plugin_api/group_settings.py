@@ -6,6 +6,7 @@ from typing import Any, TypeIs
 
 from scheduler.domain.errors import PluginProblem, SchedulerError
 from scheduler.plugin_api.calls import PluginCalls, refuse_twice
+from scheduler.plugin_api.core_settings import CoreSettings
 from scheduler.plugin_api.resolution import (
     PREFIX,
     Problem,
@@ -66,10 +67,11 @@ class GroupSettings:
         return tuple(model for model, owner in self._owners.items() if owner == plugin)
 
     def _apply(self, resolved: Iterable[Resolved[Any]]) -> None:
-        """Put resolved settings in force, and hand each plugin its own."""
+        """Put resolved settings in force, and hand each plugin its own and the core's."""
         self._resolved |= {type(one.settings): one for one in resolved}
         self._calls.failures.hide(secret_values(self._resolved.values()))
         for plugin in self._calls.plugins:
+            plugin.core = self._resolved[CoreSettings].settings
             if plugin.settings_model in self._resolved:
                 plugin.settings = self._resolved[plugin.settings_model].settings
 

@@ -50,6 +50,16 @@ class Readiness:
 
 
 @dataclass(frozen=True, slots=True)
+class LoopPulse:
+    """One of the loops that do the worker's work. ``busy_seconds``: how long the step under way has
+    taken so far, 0 between two steps. ``dead``: its thread ended though nobody asked it to."""
+
+    name: str
+    busy_seconds: float
+    dead: bool
+
+
+@dataclass(frozen=True, slots=True)
 class LocalLog:
     """The log file of a run in this machine's log folder; other workers of the machine may share
     the folder. ``day`` and ``job_slug`` are the names of its folders."""
@@ -78,6 +88,11 @@ class WorkerView(Protocol):
 
     def readiness(self) -> tuple[Readiness, ...]:
         """Asks the database and Redis, with short time limits."""
+
+    def loops(self) -> tuple[LoopPulse, ...]:
+        """Never waits for a network. A step may be long because a server that was asked is frozen:
+        that a loop hangs in this process is sure only while ``readiness`` finds the servers well.
+        """
 
     def local_logs(self) -> Iterator[LocalLog]:
         """Every log in the folder, whoever wrote it, in no order."""

@@ -22,6 +22,7 @@ from scheduler.ports.coordination import (
     Presence,
 )
 from scheduler.ports.line import (
+    DRAINING,
     Command,
     LogChunk,
     PingReply,
@@ -62,6 +63,7 @@ from scheduler.ports.time import (
 )
 
 __all__ = [
+    "DRAINING",
     "ActiveRow",
     "Agenda",
     "BackfillRow",

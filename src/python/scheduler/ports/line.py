@@ -9,6 +9,9 @@ from scheduler.domain.values import (
     StartOrder,
 )
 
+DRAINING = "draining"
+"""The code with which a worker that takes no runs refuses one."""
+
 
 @dataclass(frozen=True, slots=True)
 class Command:

@@ -30,7 +30,7 @@ from scheduler.domain.values import (
     RunState,
     StartOrder,
 )
-from scheduler.ports import Journal, ProcessHost, Spool, WorkerStore
+from scheduler.ports import DRAINING, Journal, ProcessHost, Spool, WorkerStore
 from scheduler.runtime import outcomes
 from scheduler.runtime.config import RuntimeConfig
 from scheduler.runtime.events import load_events
@@ -181,7 +181,7 @@ class Agent:
 
     def _refusal(self, order: StartOrder) -> str:
         if not self._member.accepting:
-            return "draining"
+            return DRAINING
         if capability_of(order.executor) not in self._member.facts.capabilities:
             return "unknown_executor"
         return ""

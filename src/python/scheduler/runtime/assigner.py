@@ -44,9 +44,9 @@ class Assigner:
         dispatcher: Dispatcher,
         clock: Clock,
         config: Callable[[], RuntimeConfig],
-        refuses: Callable[[str], bool],
+        refuses: Callable[[str], str],
     ) -> None:
-        """``refuses(worker_id)``: nobody listened at its address at the last ping."""
+        """``refuses(worker_id)``: why it takes no runs, as last heard; empty where it does."""
         self._store, self._dispatcher, self._refuses = store, dispatcher, refuses
         self._clock, self._config = clock, config
         self._guard = StartGuard(store, clock, config)
@@ -164,7 +164,7 @@ class Assigner:
     ) -> Assignments:
         leader = term.command.leader_worker_id
         asking = upstreams_of(self._store, [row for row in rows if row.due_at <= now])
-        refusing = {w.facts.worker_id for w in workers if self._refuses(w.facts.worker_id)}
+        refusing = {w.facts.worker_id: self._refuses(w.facts.worker_id) for w in workers}
         answer = assign(
             rows,
             active,

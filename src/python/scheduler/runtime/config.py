@@ -29,7 +29,6 @@ class RuntimeConfig:
     continuation_confirm_seconds: float = 10.0
     skip_late_runs_after_seconds: int = 300
     anti_entropy_seconds: float = 10.0
-    poll_seconds: float = 5.0
     batch_size: int = 500
     waiting_limit: int = 5000
     start_cap_per_minute: int = 0

@@ -13,8 +13,9 @@ from uuid import UUID
 import structlog
 
 from scheduler.domain.errors import PeerUnreachable, StaleEpoch
+from scheduler.domain.placement import NOT_ACCEPTING, UNREACHABLE
 from scheduler.domain.values import StartOrder
-from scheduler.ports import Bell, Clock, WorkerLink
+from scheduler.ports import DRAINING, Bell, Clock, WorkerLink
 from scheduler.runtime.fanout import Fanout
 from scheduler.runtime.member import Term
 
@@ -43,9 +44,12 @@ class Dispatcher:
         fanout: Fanout,
         bell: Bell,
         on_stale: Callable[[StaleEpoch], None],
+        on_refusal: Callable[[str, str], None],
     ) -> None:
+        """``on_refusal(worker_id, why)``: the worker takes no runs for now, UNREACHABLE or
+        NOT_ACCEPTING."""
         self._link, self._clock, self._fanout, self._bell = link, clock, fanout, bell
-        self._on_stale = on_stale
+        self._on_stale, self._on_refusal = on_stale, on_refusal
         self._lock = Lock()
         self._term: Term | None = None
         self._lines: dict[tuple[str, str], Line] = {}
@@ -115,7 +119,7 @@ class Dispatcher:
             return
         try:
             if orders:
-                self._start(term, address, orders)
+                self._start(term, worker_id, address, orders)
             if cancels:
                 self._link.cancel_runs(address, term.command, cancels)
         except StaleEpoch as error:
@@ -123,14 +127,19 @@ class Dispatcher:
         except PeerUnreachable as error:
             log.warning("dispatch_failed", worker_id=worker_id, reason=str(error))
             if error.refused:
-                self._give_back([(o.run_id, o.assign_seq, "unreachable") for _, o in orders])
+                self._on_refusal(worker_id, UNREACHABLE)
+                self._give_back([(o.run_id, o.assign_seq, UNREACHABLE) for _, o in orders])
             self._bell.ring(f"worker:{address}")
 
-    def _start(self, term: Term, address: str, orders: Sequence[tuple[float, StartOrder]]) -> None:
+    def _start(
+        self, term: Term, worker_id: str, address: str, orders: Sequence[tuple[float, StartOrder]]
+    ) -> None:
         now = self._clock.boottime()
         aged = [order_in(order, order.start_in_seconds - (now - at)) for at, order in orders]
         reply = self._link.start_runs(address, term.command, aged)
         sequences = {order.run_id: order.assign_seq for order in aged}
+        if any(code == DRAINING for _, code in reply.refused):
+            self._on_refusal(worker_id, NOT_ACCEPTING)
         self._give_back([(run, sequences[run], code) for run, code in reply.refused])
 
     def _give_back(self, refused: list[tuple[UUID, int, str]]) -> None:

@@ -139,7 +139,7 @@ class Engine:
                 if w.facts.worker_id not in silent
             }
         )
-        standing = [w for w in self._workers if not self.pinger.refused(w.facts.worker_id)]
+        standing = [w for w in self._workers if not self.pinger.refuses(w.facts.worker_id)]
         successor = elections.subleader_of(standing, term.command.leader_worker_id)
         if successor != view.subleader_worker_id:
             self.cluster.name_subleader(term.fence, successor)

@@ -27,7 +27,7 @@ class Member:
         self._lock = Lock()
         self._new_worker_id = new_worker_id
         self._questions = Questions()
-        self._refused_new_runs = False
+        self._drained_at: float | None = None
         self.facts = facts
         self.role = Role.WORKER
         self.newest_epoch = 0
@@ -56,13 +56,15 @@ class Member:
         return (
             self.joined
             and not self.stopping
-            and not self._refused_new_runs
+            and self._drained_at is None
             and self.desired is DesiredMode.ACTIVE
         )
 
-    def drain(self, on: bool) -> None:
-        """The leader's word, ahead of the lease row that says the same."""
-        self._refused_new_runs = on
+    def drain(self, on: bool, now: float) -> None:
+        """The leader's word, ahead of the lease row that says the same. The row is the truth: its
+        next answer counts, also where the word that takes this one back was lost."""
+        with self._lock:
+            self._drained_at = now if on else None
 
     def accept(self, command: Command) -> None:
         """Take a leader's command, unless a newer epoch was seen. Raises StaleEpoch."""
@@ -93,6 +95,8 @@ class Member:
             self.newest_epoch = max(self.newest_epoch, answer.epoch)
             self.deadline = self.deadline.answered(asked_at, self.facts.lease_seconds)
             self.desired = answer.desired
+            if self._drained_at is not None and asked_at > self._drained_at:
+                self._drained_at = None
             self.hold_seq = answer.hold_seq
             self.wanted_revision = max(self.wanted_revision, answer.config_revision)
         self.see_timeline(answer.timeline, asked_at)
@@ -120,7 +124,7 @@ class Member:
         """My lease is over; nothing that was asked under it counts any more."""
         with self._lock:
             self.joined = False
-            self._refused_new_runs = False
+            self._drained_at = None
             self.deadline = Deadline(0.0)
             self._questions.forget()
 

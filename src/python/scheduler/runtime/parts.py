@@ -107,7 +107,14 @@ class Parts:
             self.member, self.agent, self.lease, a.clock, self.reloader.to, a.read_log
         )
         self.pinger = Pinger(a.link, a.clock, a.ping_fanout, config, self._depose)
-        self.dispatcher = Dispatcher(a.link, a.clock, a.dispatch_fanout, a.bell, self._depose)
+        self.dispatcher = Dispatcher(
+            a.link,
+            a.clock,
+            a.dispatch_fanout,
+            a.bell,
+            self._depose,
+            self.pinger.refused_runs,
+        )
         self.engine = self._engine()
         self.leadership = Leadership(
             self.member,
@@ -133,7 +140,7 @@ class Parts:
             a.leader,
             Planner(a.leader, a.clock, config, a.new_uuid),
             Linker(a.leader, a.clock, config, a.new_uuid),
-            Assigner(a.leader, self.dispatcher, a.clock, config, self.pinger.refused),
+            Assigner(a.leader, self.dispatcher, a.clock, config, self.pinger.refuses),
             Reaper(
                 a.leader,
                 a.leader_leases,

@@ -11,6 +11,7 @@ from threading import Lock
 import structlog
 
 from scheduler.domain.errors import PeerUnreachable, StaleEpoch
+from scheduler.domain.placement import NOT_ACCEPTING, UNREACHABLE
 from scheduler.ports import Clock, PingReply, WorkerLink
 from scheduler.runtime.config import RuntimeConfig
 from scheduler.runtime.fanout import Fanout
@@ -40,7 +41,7 @@ class Pinger:
         self._addresses: dict[str, str] = {}
         self._nonces: dict[str, int] = {}
         self._replied_at: dict[str, float] = {}
-        self._refused: set[str] = set()
+        self._refusing: dict[str, str] = {}
         self._silent: set[str] = set()
 
     def establish(self, term: Term, gone: str | None) -> None:
@@ -49,7 +50,7 @@ class Pinger:
         with self._lock:
             self._term = term
             self._nonces, self._replied_at, self._silent = {}, {}, set()
-            self._refused = {gone} if gone else set()
+            self._refusing = {gone: UNREACHABLE} if gone else {}
 
     def revoke(self) -> None:
         """The term ended: no ping leaves any more."""
@@ -61,6 +62,7 @@ class Pinger:
         with self._lock:
             gone = set(self._addresses.values()) - set(addresses.values())
             self._addresses = dict(addresses)
+            self._refusing = {w: why for w, why in self._refusing.items() if w in addresses}
         for address in gone:
             self._link.forget(address)
 
@@ -69,8 +71,18 @@ class Pinger:
         return self._replied_at.get(worker_id)
 
     def refused(self, worker_id: str) -> bool:
-        """True when nobody listened at the worker's address at the last ping."""
-        return worker_id in self._refused
+        """True when nobody listened at the worker's address when it was last spoken to."""
+        return self._refusing.get(worker_id) == UNREACHABLE
+
+    def refuses(self, worker_id: str) -> str:
+        """Why the worker takes no runs, as last heard: UNREACHABLE (nobody listened),
+        NOT_ACCEPTING (it said so), or nothing. Its next ping tells anew."""
+        return self._refusing.get(worker_id, "")
+
+    def refused_runs(self, worker_id: str, why: str) -> None:
+        """A dispatch met a worker that takes no runs: known before the next ping."""
+        with self._lock:
+            self._refusing[worker_id] = why
 
     def tick(self, now: float) -> float:
         """One round; returns when the next is due."""
@@ -102,7 +114,10 @@ class Pinger:
 
     def _not_heard(self, worker_id: str, error: PeerUnreachable) -> None:
         with self._lock:
-            (self._refused.add if error.refused else self._refused.discard)(worker_id)
+            if error.refused:
+                self._refusing[worker_id] = UNREACHABLE
+            elif self.refused(worker_id):
+                del self._refusing[worker_id]
             news = worker_id not in self._silent
             self._silent.add(worker_id)
         if news:
@@ -113,5 +128,8 @@ class Pinger:
             if self._term is term and reply.worker_id == worker_id:
                 self._nonces[worker_id] = reply.nonce
                 self._replied_at[worker_id] = self._clock.boottime()
-                self._refused.discard(worker_id)
                 self._silent.discard(worker_id)
+                if reply.accepting:
+                    self._refusing.pop(worker_id, None)
+                else:
+                    self._refusing[worker_id] = NOT_ACCEPTING

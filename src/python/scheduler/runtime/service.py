@@ -60,7 +60,7 @@ class WorkerCommands:
 
     def drain(self, command: Command, *, drain: bool) -> None:
         self._member.accept(command)
-        self._member.drain(drain)
+        self._member.drain(drain, self._clock.boottime())
 
     def reload_config(self, command: Command, revision: int) -> int:
         self._member.accept(command)

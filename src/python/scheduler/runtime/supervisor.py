@@ -7,6 +7,7 @@ from threading import Event, Thread
 
 import structlog
 
+from scheduler.plugin_api.services import LoopPulse
 from scheduler.ports import Clock
 
 log = structlog.get_logger(__name__)
@@ -23,6 +24,7 @@ class Loop:
         self.name, self._tick, self._clock = name, tick, clock
         self._wake = wake or Event()
         self._ending = False
+        self._ticking_since: float | None = None
         self._thread = Thread(target=self._run, name=name, daemon=True)
 
     def start(self) -> None:
@@ -44,13 +46,21 @@ class Loop:
             self._thread.join(timeout_seconds)
         return not self._thread.is_alive()
 
+    def pulse(self) -> LoopPulse:
+        """How it goes now. Safe for threads; waits for nothing."""
+        since = self._ticking_since
+        busy = 0.0 if since is None else max(0.0, self._clock.boottime() - since)
+        ended = self._thread.ident is not None and not self._thread.is_alive()
+        return LoopPulse(self.name, busy, dead=ended and not self._ending)
+
     def _run(self) -> None:
         while not self._ending:
             self._wake.clear()
-            now = self._clock.boottime()
+            now = self._ticking_since = self._clock.boottime()
             try:
                 due_at = self._tick(now)
             except Exception:
                 log.exception("loop_tick_failed", loop=self.name)
                 due_at = now + FAILED_TICK_SECONDS
+            self._ticking_since = None
             self._wake.wait(max(0.0, due_at - self._clock.boottime()))

@@ -13,6 +13,7 @@ from threading import Event, Thread
 import structlog
 
 from scheduler.domain.errors import DatabaseUnavailable
+from scheduler.plugin_api.services import LoopPulse
 from scheduler.ports import Listening
 from scheduler.runtime.parts import Parts
 from scheduler.runtime.supervisor import Loop
@@ -46,12 +47,15 @@ class Worker:
         self._lease_loop = Loop("lease", parts.lease.tick, clock)
         self._agent_loop = Loop("agent", parts.agent.tick, clock, parts.agent_wake)
         self._leader_loop = Loop("leadership", parts.leadership.tick, clock, parts.leader_wake)
-        self._loops = [
+        self._vital_loops = [
             self._lease_loop,
             self._agent_loop,
             self._leader_loop,
             Loop("beats", parts.beater.tick, clock),
             Loop("pings", parts.pinger.tick, clock),
+        ]
+        self._loops = [
+            *self._vital_loops,
             Loop("presence", parts.presence.tick, clock),
             Loop("settings", parts.reloader.tick, clock),
             *more_loops(parts),
@@ -64,6 +68,10 @@ class Worker:
         if self._stop.is_set():
             self._hurry.set()
         self._stop.set()
+
+    def pulses(self) -> tuple[LoopPulse, ...]:
+        """How the loops go without which this worker does not do its work. Safe for threads."""
+        return tuple(loop.pulse() for loop in self._vital_loops)
 
     def run(self) -> None:
         """Start everything; return after a stop was requested and carried out."""

@@ -93,10 +93,6 @@ class Network:
     def mend(self, caller: str, address: str) -> None:
         self._cut.discard((caller, address))
 
-    def mend_all(self) -> None:
-        self._cut.clear()
-        self._silent.clear()
-
     def is_refusing(self, caller: str, address: str) -> bool:
         return address not in self._services and not self._is_mute(caller, address)
 

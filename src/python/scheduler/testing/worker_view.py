@@ -6,7 +6,7 @@ from datetime import datetime
 from uuid import UUID
 
 from scheduler.plugin_api.metrics import Metric
-from scheduler.plugin_api.services import LocalLog, Readiness, WorkerSnapshot
+from scheduler.plugin_api.services import LocalLog, LoopPulse, Readiness, WorkerSnapshot
 
 HEALTHY = tuple(
     Readiness(name, True, "All is well.")
@@ -28,6 +28,7 @@ class FakeWorkerView:
     capacity: int = 8
     certificate_expires_at: datetime | None = None
     ready: tuple[Readiness, ...] = HEALTHY
+    pulses: tuple[LoopPulse, ...] = ()
     logs: list[LocalLog] = field(default_factory=list)
     runs: set[UUID] = field(default_factory=set)
     figures: tuple[Metric, ...] = ()
@@ -47,6 +48,9 @@ class FakeWorkerView:
 
     def readiness(self) -> tuple[Readiness, ...]:
         return self.ready
+
+    def loops(self) -> tuple[LoopPulse, ...]:
+        return self.pulses
 
     def local_logs(self) -> Iterator[LocalLog]:
         return iter(list(self.logs))

@@ -37,10 +37,11 @@ class ClusterSettings(SettingsModel):
             "スケジューラの実行場所。通常のホストなら local、Kubernetes なら k8s を指定します。",
         ),
         impact=(
-            "With k8s the Kubernetes health checks are switched on.",
-            "k8s にすると Kubernetes の稼働状況の確認が有効になります。",
+            "With k8s the plugin k8s_health asks the Kubernetes API.",
+            "k8s にするとプラグイン k8s_health が Kubernetes API に問い合わせます。",
         ),
         example="k8s",
+        restart_needed=True,
     )
     redis_url: Annotated[SecretStr, AfterValidator(checked_redis_url)] = setting(
         SecretStr("redis://localhost:6379/0"),

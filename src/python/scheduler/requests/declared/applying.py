@@ -121,11 +121,6 @@ def _check_calendars(declared: Sequence[Declaration]) -> None:
             raise InvalidDeclaration(job.where, job.name, "calendar", problem, ", ".join(known))
 
 
-def latest_revision() -> CodeRevision | None:
-    """The set of code's definitions that is in force."""
-    return CodeRevision.objects.order_by("-applied_at", "-id").first()
-
-
 def _take_turn(declared: Iterable[Declaration], by: str) -> None:
     """Wait for other applies to end, and hold what is to be held before the rows of jobs, as all
     do who change jobs: in another order two would wait for each other. On SQLite ``writing`` has
