@@ -122,4 +122,5 @@ def test_no_run_waits_for_a_store_that_is_down_and_all_logs_are_there_afterwards
     cluster.wait_until(lambda: missed <= archived(cluster), "what waited is archived", 120.0)
     assert not [event for worker in cluster.workers for event in worker.complaints()]
     newest = max(missed)
-    assert list(cluster.layout.run_logs.glob(f"*/*/{newest}.log")) == []
+    logs = cluster.layout.run_logs
+    cluster.wait_until(lambda: not list(logs.glob(f"*/*/{newest}.log")), "its file deleted")

@@ -5,10 +5,12 @@ import fcntl
 import os
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from threading import Event, Thread
 from urllib.request import Request, urlopen
 from uuid import UUID
 
 import pytest
+import structlog
 
 from scheduler.execution.logs import job_slug
 from scheduler.models import JobRun, JobRunDetail
@@ -395,3 +397,68 @@ def test_empty_folders_of_days_past_go_and_those_of_today_stay(machine, make_set
     time.passes(3 * 86_400)
     machine.uploads.tick()
     assert not today.parent.exists()
+
+
+def test_while_a_large_log_goes_up_the_chunks_of_others_do_too(machine, settings, monkeypatch):
+    """The store takes the large one only once it has the chunk of the run that goes on."""
+    large, running = machine.run_and_end(b"large"), a_run()
+    machine.write(running, b"one\n")
+    machine.uploads.tick()
+    assert recorded(large)
+    large = machine.run_and_end(b"another large one")
+    put, chunk_sent = Bucket.put, Event()
+
+    def slow_for_large(self, key, data, headers):
+        if key.endswith(f"{large}.log"):
+            machine.write(running, b"two\n")
+            machine.time.passes(60)
+            assert chunk_sent.wait(30), "the chunk waits for the large log"
+        done = put(self, key, data, headers)
+        if data == b"two\n":
+            chunk_sent.set()
+        return done
+
+    monkeypatch.setattr(Bucket, "put", slow_for_large)
+    machine.uploads.tick()
+    assert whole(settings, running) == b"one\ntwo\n"
+    assert whole(settings, large) == b"another large one"
+
+
+def test_a_fault_of_ours_at_one_log_keeps_no_other_from_the_archive(machine, monkeypatch, time):
+    bad, good = machine.run_and_end(b"bad"), machine.run_and_end(b"good")
+    put = Bucket.put
+
+    def broken(self, key, *args):
+        if str(bad) in key:
+            raise KeyError("a mistake")
+        return put(self, key, *args)
+
+    with monkeypatch.context() as patch, structlog.testing.capture_logs() as logged:
+        patch.setattr(Bucket, "put", broken)
+        machine.uploads.tick()
+    assert [line["run_id"] for line in logged if line["event"] == "log_upload_broke"] == [str(bad)]
+    assert recorded(good) and not recorded(bad)
+    time.passes(5)
+    machine.uploads.tick()
+    assert recorded(bad)
+
+
+def test_a_large_upload_is_given_up_when_the_worker_leaves(machine, settings, monkeypatch):
+    run = machine.run_and_end(os.urandom(20 * 1024 * 1024))
+    send, closing = Bucket._send, []
+
+    def close_meanwhile(self, key, upload, parts, headers):
+        closing.append(Thread(target=machine.uploads.close))
+        closing[0].start()
+        while not machine.uploads._stop.is_set():
+            pass
+        return send(self, key, upload, parts, headers)
+
+    monkeypatch.setattr(Bucket, "_send", close_meanwhile)
+    machine.uploads.tick()
+    closing[0].join(30)
+    assert not closing[0].is_alive()
+    assert recorded(run) == ""
+    monkeypatch.undo()
+    machine.restart().tick()
+    assert recorded(run)

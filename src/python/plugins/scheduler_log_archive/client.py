@@ -93,7 +93,7 @@ def _config(settings: LogArchiveSettings) -> Any:
         connect_timeout=min(limit, _CONNECT_SECONDS),
         read_timeout=limit,
         retries={"total_max_attempts": _TRIES, "mode": "standard"},
-        max_pool_connections=settings.log_archive_parallel_uploads + 4,
+        max_pool_connections=2 * settings.log_archive_parallel_uploads + 4,
         s3={"addressing_style": "path" if settings.path_style else "virtual"},
         # Stores that are not Amazon's do not know the newer checksums; Content-MD5 they all do.
         request_checksum_calculation="when_required",

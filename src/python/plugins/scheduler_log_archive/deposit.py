@@ -9,7 +9,7 @@ import hashlib
 import zlib
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from typing import BinaryIO
+from typing import Protocol
 
 from scheduler_log_archive.bucket import Bucket, Headers, Stored
 from scheduler_log_archive.errors import LogChanged, ObjectDiffers
@@ -33,10 +33,18 @@ class Deposit:
     sent: int
 
 
+class Log(Protocol):
+    """What of a file is needed of a log."""
+
+    def seek(self, offset: int, whence: int = 0, /) -> int: ...
+
+    def read(self, size: int, /) -> bytes: ...
+
+
 def deposit(
     bucket: Bucket,
     key: str,
-    log: BinaryIO,
+    log: Log,
     *,
     compress_above: int,
     complete: bool = True,
@@ -46,8 +54,7 @@ def deposit(
 
     Returns when what is stored was verified. Raises LogChanged where its bytes changed between
     two looks, ObjectDiffers, ObjectThere (``only_new``), or another ArchiveProblem."""
-    log.seek(0, 2)
-    size = log.tell()
+    size = log.seek(0, 2)
     sha256 = _digest(_blocks(log, size))
     counted = _Counted(_blocks(log, size))
     compressed = size > compress_above
@@ -113,7 +120,7 @@ def _digest(blocks: Iterable[bytes]) -> str:
     return digest.hexdigest()
 
 
-def _blocks(log: BinaryIO, size: int) -> Iterator[bytes]:
+def _blocks(log: Log, size: int) -> Iterator[bytes]:
     """The first ``size`` bytes, or fewer where there are no more."""
     log.seek(0)
     while size > 0 and (block := log.read(min(_BLOCK, size))):

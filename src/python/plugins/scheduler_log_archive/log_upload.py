@@ -6,7 +6,7 @@ cannot hurt each other: a chunk's key is its offset, and the whole log's key is 
 
 import fcntl
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import BinaryIO
@@ -36,6 +36,10 @@ class LogBusy(Exception):
     """Another uploader has the log now."""
 
 
+class Stopped(Exception):
+    """The worker is leaving: what was under way is given up, and done again by the next."""
+
+
 @dataclass(slots=True)
 class HeldLog:
     """A log that is ours until ``release``."""
@@ -50,10 +54,12 @@ class HeldLog:
 class LogUpload:
     """Carries logs of one folder into a bucket. Safe for threads, each with logs of its own.
 
-    Methods raise ArchiveProblem, LogGone, LogDone or LogBusy."""
+    Methods raise ArchiveProblem, LogGone, LogDone, LogBusy, or Stopped once ``stopped`` says so."""
 
-    def __init__(self, bucket: Bucket, marks: Marks) -> None:
-        self._bucket, self._marks = bucket, marks
+    def __init__(
+        self, bucket: Bucket, marks: Marks, stopped: Callable[[], bool] = lambda: False
+    ) -> None:
+        self._bucket, self._marks, self._stopped = bucket, marks, stopped
         self._keys = Keys(bucket.settings.log_archive_prefix)
 
     def send_new(self, log: LocalLog, sent: int) -> tuple[int, int]:
@@ -90,7 +96,7 @@ class LogUpload:
                 stored = deposit(
                     self._bucket,
                     key,
-                    held.file,
+                    _Readings(held.file, self._stopped),
                     compress_above=settings.log_archive_compress_above_bytes,
                 )
                 sent += stored.sent
@@ -141,6 +147,22 @@ class LogUpload:
                 yield data
             if len(data) < CHUNK_BYTES:
                 return
+
+
+class _Readings:
+    """A file that can be read until we are stopped: a large log takes minutes to go up."""
+
+    def __init__(self, file: BinaryIO, stopped: Callable[[], bool]) -> None:
+        self._file, self._stopped = file, stopped
+        self.name = file.name
+
+    def seek(self, offset: int, whence: int = 0) -> int:
+        return self._file.seek(offset, whence)
+
+    def read(self, size: int) -> bytes:
+        if self._stopped():
+            raise Stopped
+        return self._file.read(size)
 
 
 @contextmanager

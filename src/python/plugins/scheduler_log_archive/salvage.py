@@ -10,7 +10,6 @@ import tempfile
 import time
 from collections.abc import Callable, Iterable, Iterator
 from itertools import batched
-from typing import BinaryIO, cast
 from uuid import UUID
 
 from scheduler.plugin_api.errors import SchedulerError
@@ -98,7 +97,7 @@ class Salvage:
                 deposit(
                     bucket,
                     key,
-                    cast(BinaryIO, joined),
+                    joined,
                     compress_above=bucket.settings.log_archive_compress_above_bytes,
                     complete=False,
                     only_new=True,

@@ -8,8 +8,9 @@ object store is away it is asked by back-off only, and the logs wait on the disk
 import random
 import time
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, wait
 from dataclasses import dataclass
+from queue import SimpleQueue
 from threading import Event, Lock
 from typing import Protocol
 from uuid import UUID
@@ -22,7 +23,7 @@ from scheduler_log_archive.bucket import Bucket
 from scheduler_log_archive.disk_queue import DiskQueue
 from scheduler_log_archive.errors import ArchiveProblem
 from scheduler_log_archive.figures import FigureBoard
-from scheduler_log_archive.log_upload import HeldLog, LogBusy, LogDone, LogGone, LogUpload
+from scheduler_log_archive.log_upload import HeldLog, LogBusy, LogDone, LogGone, LogUpload, Stopped
 from scheduler_log_archive.marks import Done
 from scheduler_log_archive.outage import Outage
 from scheduler_log_archive.reading import Connect
@@ -70,6 +71,7 @@ class WorkerUploads:
         self._outage = Outage(board, clock, chance)
         self._queue: DiskQueue | None = None
         self._threads = _Threads()
+        self._finished: SimpleQueue[tuple[UUID, bool]] = SimpleQueue()
         self._chunks_at = 0.0
         self._round, self._stop = Lock(), Event()
 
@@ -105,9 +107,10 @@ class WorkerUploads:
         queue = self._queue = self._queue or self._open()
         if queue is None:
             return pause
-        queue.look(self._worker.running())
+        self._look(queue)
         if not self._outage.left():
             self._carry(bucket, queue, pause)
+            self._take_finished(queue)
         queue.tidy(delete_archived=bucket.settings.log_local_delete_after_upload)
         self._board.set_waiting(*queue.waiting.backlog())
         if left := self._outage.left():
@@ -121,6 +124,16 @@ class WorkerUploads:
         first = next(iter(self._worker.local_logs()), None)
         return DiskQueue(first.path.parents[2], self._clock) if first else None
 
+    def _look(self, queue: DiskQueue) -> None:
+        self._take_finished(queue)
+        queue.look(self._worker.running())
+
+    def _take_finished(self, queue: DiskQueue) -> None:
+        """The threads only say what they have done: the queue is this one's."""
+        while not self._finished.empty():
+            run_id, archived = self._finished.get()
+            queue.waiting.finish(run_id, archived=archived)
+
     def _carry(self, bucket: Bucket, queue: DiskQueue, pause: float) -> None:
         try:
             bucket.ensure()
@@ -128,42 +141,54 @@ class WorkerUploads:
             self._board.count(failures=1)
             self._outage.begin_or_go_on(problem)
             return
-        upload, now = LogUpload(bucket, queue.marks), self._clock()
-        pool = self._threads.of(bucket)
-        if now >= self._chunks_at:
-            self._chunks_at = now + pause
-            self._send_new(upload, queue, pool)
-        self._store(upload, queue, pool)
+        upload = LogUpload(bucket, queue.marks, self._stop.is_set)
+        threads = self._threads.of(bucket)
+        self._send_new(upload, queue, threads, pause)
+        stored = [
+            threads.of_whole_logs.submit(self._stored, upload, one)
+            for one in queue.waiting.due(self._clock(), _AT_ONCE)
+        ]
+        left = set(stored)
+        while left:
+            # Large logs take long; the others' chunks must not wait for them.
+            _, left = wait(left, timeout=max(_SOON_SECONDS, self._chunks_at - self._clock()))
+            if left and self._clock() >= self._chunks_at:
+                self._look(queue)
+                self._send_new(upload, queue, threads, pause)
+        self._finish(upload, threads, [each for one in stored if (each := one.result())])
 
     # ------------------------------------------------------------------- while a run goes on
 
-    def _send_new(self, upload: LogUpload, queue: DiskQueue, pool: ThreadPoolExecutor) -> None:
+    def _send_new(
+        self, upload: LogUpload, queue: DiskQueue, threads: "_Threads", pause: float
+    ) -> None:
         def send(one: WaitingLog) -> None:
-            found = self._tried(queue, one, lambda: upload.send_new(one.log, one.sent))
+            found = self._tried(one, lambda: upload.send_new(one.log, one.sent))
             if found is not None:
                 one.sent, new_bytes = found
                 self._board.count(uploaded_bytes=new_bytes)
 
         now = self._clock()
+        if now < self._chunks_at:
+            return
+        self._chunks_at = now + pause
         running = queue.waiting.running(self._worker.running())
-        list(pool.map(send, [one for one in running if not one.backoff.left(now)]))
+        list(threads.of_chunks.map(send, [one for one in running if not one.backoff.left(now)]))
 
     # ------------------------------------------------------------------------ when it has ended
 
-    def _store(self, upload: LogUpload, queue: DiskQueue, pool: ThreadPoolExecutor) -> None:
-        def store(one: WaitingLog) -> _Carried | None:
-            found = self._tried(queue, one, lambda: upload.store(one.log))
-            if found is None:
-                return None
-            held, done, sent = found
-            self._board.count(uploaded_bytes=sent)
-            return _Carried(one, held, done)
+    def _stored(self, upload: LogUpload, one: WaitingLog) -> _Carried | None:
+        found = self._tried(one, lambda: upload.store(one.log))
+        if found is None:
+            return None
+        held, done, sent = found
+        self._board.count(uploaded_bytes=sent)
+        return _Carried(one, held, done)
 
-        due = queue.waiting.due(self._clock(), _AT_ONCE)
-        carried = [each for each in pool.map(store, due) if each is not None]
+    def _finish(self, upload: LogUpload, threads: "_Threads", carried: list[_Carried]) -> None:
         try:
             if carried and self._record(carried):
-                list(pool.map(lambda each: self._settle(upload, queue, each), carried))
+                list(threads.of_whole_logs.map(lambda each: self._settle(upload, each), carried))
         finally:
             for each in carried:
                 each.held.release()
@@ -178,29 +203,34 @@ class WorkerUploads:
             return False
         return True
 
-    def _settle(self, upload: LogUpload, queue: DiskQueue, each: _Carried) -> None:
+    def _settle(self, upload: LogUpload, each: _Carried) -> None:
         def settle() -> bool:
             upload.settle(each.held, each.done, chunks=each.one.sent > 0)
             return True
 
-        if self._tried(queue, each.one, settle):
-            queue.waiting.finish(each.one.log.run_id, archived=True)
+        if self._tried(each.one, settle):
+            self._finished.put((each.one.log.run_id, True))
             self._board.count(archived=1)
 
-    def _tried[T](self, queue: DiskQueue, one: WaitingLog, work: Callable[[], T]) -> T | None:
+    def _tried[T](self, one: WaitingLog, work: Callable[[], T]) -> T | None:
         """What ``work`` gives; None where it could not be done now."""
         if self._stop.is_set() or self._outage.left():
             return None
         try:
             result = work()
+        except Stopped:
+            return None
         except LogBusy:
             one.backoff.until = self._clock() + _BUSY_SECONDS
-        except LogDone:
-            queue.waiting.finish(one.log.run_id, archived=True)
-        except LogGone:
-            queue.waiting.finish(one.log.run_id, archived=False)
+        except (LogDone, LogGone) as why:
+            self._finished.put((one.log.run_id, isinstance(why, LogDone)))
         except ArchiveProblem as problem:
             self._failed(one, problem)
+        except Exception:
+            # A fault of ours, met at one log, must not keep all others from the archive.
+            log.exception("log_upload_broke", run_id=str(one.log.run_id))
+            self._board.count(failures=1)
+            one.backoff.failed(self._clock(), self._chance())
         else:
             self._outage.end()
             one.backoff.succeeded()
@@ -218,21 +248,33 @@ class WorkerUploads:
 
 
 class _Threads:
-    """The threads of the uploads: as many as the bucket's settings say."""
+    """The threads of the uploads, as many of each kind as the bucket's settings say."""
 
     def __init__(self) -> None:
         self._bucket: Bucket | None = None
-        self._pool: ThreadPoolExecutor | None = None
+        self._pools: tuple[ThreadPoolExecutor, ...] = ()
 
-    def of(self, bucket: Bucket) -> ThreadPoolExecutor:
-        if self._pool is None or self._bucket is not bucket:
+    @property
+    def of_chunks(self) -> ThreadPoolExecutor:
+        return self._pools[0]
+
+    @property
+    def of_whole_logs(self) -> ThreadPoolExecutor:
+        return self._pools[1]
+
+    def of(self, bucket: Bucket) -> "_Threads":
+        """These, made anew where the bucket is another one."""
+        if self._bucket is not bucket:
             self.close()
             count = bucket.settings.log_archive_parallel_uploads
-            self._pool = ThreadPoolExecutor(count, thread_name_prefix="log-archive")
+            self._pools = tuple(
+                ThreadPoolExecutor(count, thread_name_prefix=f"log-archive-{kind}")
+                for kind in ("chunks", "logs")
+            )
             self._bucket = bucket
-        return self._pool
+        return self
 
     def close(self) -> None:
-        if self._pool is not None:
-            self._pool.shutdown()
-            self._pool = None
+        for pool in self._pools:
+            pool.shutdown()
+        self._bucket, self._pools = None, ()
