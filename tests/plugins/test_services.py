@@ -3,12 +3,13 @@
 from collections.abc import Sequence
 from datetime import timedelta
 from threading import Event
+from types import SimpleNamespace
 from uuid import UUID, uuid4
 
 import pytest
 from django.db import DatabaseError
 
-from scheduler.bootstrap import plugin_services
+from scheduler.bootstrap import plugin_services, run_measures
 from scheduler.bootstrap.leadership_news import LeadershipNews
 from scheduler.bootstrap.plugin_services import LONGEST_RETRY_SECONDS, PluginServices, Rounds
 from scheduler.bootstrap.plugin_states import STUCK_AFTER, states_of
@@ -38,6 +39,7 @@ def no_connections(monkeypatch: pytest.MonkeyPatch) -> None:
     """The test's own thread has the test's connection, which is to stay."""
     monkeypatch.setattr(plugin_services, "close_old_connections", lambda: None)
     monkeypatch.setattr("django.db.connections.close_all", lambda: None)
+    monkeypatch.setattr(run_measures, "connection", SimpleNamespace(close=lambda: None))
 
 
 def hosting(service: Service) -> tuple[PluginHost, PluginService]:
@@ -223,7 +225,6 @@ def test_where_plugins_are_slower_than_the_runs_the_oldest_are_dropped_and_count
     assert "2 finished runs were dropped" in failure.last_error
 
 
-@pytest.mark.django_db
 def test_while_the_rdb_does_not_answer_runs_wait_in_order():
     answers = iter([broken_database, facts_of])
 

@@ -10,7 +10,6 @@ import pytest
 from scheduler.domain.errors import PluginProblem
 from scheduler.domain.values import LaunchSpec
 from scheduler.plugin_api import archive_reading, calls, reports, running, surroundings, telling
-from scheduler.plugin_api.archive import ArchivedRun, LogPiece
 from scheduler.plugin_api.host import PluginHost
 from scheduler.plugin_api.metrics import Metric, MetricKind, RunMeasure, Sample
 from scheduler.plugin_api.mounts import PageAnswer, PageRequest, WorkerPage
@@ -35,7 +34,6 @@ CHANGE = LeadershipChange("w-1", 7, True, NOON)
 MEASURE = RunMeasure(
     RUN, "nightly", "default", 1, RunState.SUCCEEDED, "", NOON, NOON, NOON, 0.1, 0.2, 1, None, None
 )
-OLD_RUN = ArchivedRun(RUN, "nightly", "s3://logs/1", ended=True)
 
 
 def hello(request: PageRequest) -> PageAnswer:
@@ -44,14 +42,6 @@ def hello(request: PageRequest) -> PageAnswer:
 
 def service(name: str = "sweep") -> Service:
     return Service(name, lambda: 30.0)
-
-
-class Archive:
-    def read(self, run, offset, limit):
-        return LogPiece(b"archived"[:limit], 8, 8, complete=True)
-
-    def link(self, run):
-        return f"https://logs.example.com/{run.run_id}"
 
 
 @pytest.fixture
@@ -63,7 +53,7 @@ def gate(monkeypatch: pytest.MonkeyPatch) -> Iterator[Event]:
         telling: ["TOLD_SECONDS"],
         reports: ["HEALTH_SECONDS", "METRICS_SECONDS"],
         surroundings: ["START_SECONDS", "PAGE_SECONDS"],
-        archive_reading: ["READ_SECONDS", "LINK_SECONDS"],
+        archive_reading: ["START_SECONDS"],
     }
     for module, names in limits.items():
         for name in names:
@@ -140,17 +130,6 @@ def test_hook_scheduler_run_environment():
     assert spec.env["TRACE"] == "nightly"
     assert spec.env["SCHEDULER_JOB_NAME"] == "nightly"
     assert host.failures == ()
-
-
-def test_hook_scheduler_log_archive():
-    nothing = plugin("nothing", log_archive=lambda self: None)
-    one = plugin("one", log_archive=lambda self: Archive())
-    other = plugin("other", log_archive=broken)
-    reader = host_of(nothing, one, other).log_archive()
-    assert reader is not None
-    assert reader.plugin == "one"
-    assert reader.read(OLD_RUN, 0, 5) == (LogPiece(b"archi", 8, 8, complete=True), True)
-    assert reader.link(OLD_RUN) == f"https://logs.example.com/{RUN}"
 
 
 def test_hook_scheduler_metrics():
@@ -232,7 +211,7 @@ def test_a_hook_that_hangs_holds_its_caller_up_once_and_no_longer_than_its_limit
     assert monotonic() - began < 2
     ((name, found, count),) = failed_hooks(host)
     assert (name, found) == ("bad", f"scheduler_{hook}")
-    assert count == (1 if hook == "log_archive" else 3)
+    assert count == 3
     (stuck,) = host.under_way()
     assert (stuck.plugin, stuck.what) == ("bad", f"scheduler_{hook}")
 
@@ -323,35 +302,6 @@ def test_checks_are_asked_side_by_side_and_one_that_hangs_is_failing(gate):
     assert {result.report.status for result in results[:20]} == {HealthStatus.FAILING}
     assert "did not answer within 0.05 s" in results[0].report.summary
     assert results[20].report == good()
-
-
-@pytest.mark.parametrize(
-    "answer", ["text", LogPiece(b"more than was asked for", 23, 23, True), object()]
-)
-def test_an_archive_that_answers_nonsense_counts_as_one_that_does_not_answer(answer):
-    class Odd(Archive):
-        def read(self, run, offset, limit):
-            return answer
-
-        def link(self, run):
-            return "javascript:alert(1)"
-
-    host = host_of(plugin("odd", log_archive=lambda self: Odd()))
-    reader = host.log_archive()
-    assert reader is not None
-    assert reader.read(OLD_RUN, 0, 5) == (None, False)
-    assert reader.link(OLD_RUN) is None
-    assert failed_hooks(host) == [("odd", "log archive read", 1), ("odd", "log archive link", 1)]
-
-
-def test_an_archive_that_has_nothing_has_answered():
-    class Empty(Archive):
-        def read(self, run, offset, limit):
-            return None
-
-    reader = host_of(plugin("empty", log_archive=lambda self: Empty())).log_archive()
-    assert reader is not None
-    assert reader.read(OLD_RUN, 0, 5) == (None, True)
 
 
 @pytest.mark.parametrize("answer", [broken, lambda request: "text"])

@@ -3,7 +3,7 @@
 from typing import Any, TypeIs
 
 from scheduler.plugin_api.archive import ArchivedRun, LogArchive, LogPiece
-from scheduler.plugin_api.calls import PluginCalls
+from scheduler.plugin_api.calls import START_SECONDS, PluginCalls, checked
 
 READ_SECONDS = 15.0
 LINK_SECONDS = 2.0
@@ -35,13 +35,35 @@ class ArchiveReader:
         return self._calls.guarded(self.plugin, "log archive link", ask, LINK_SECONDS)
 
 
-def archive_of(calls: PluginCalls) -> ArchiveReader | None:
-    """The first that a plugin brings."""
-    for plugin in calls.having(HOOK):
-        answers = calls.offers(plugin, HOOK, _is_archive)
-        if answers:
-            return ArchiveReader(calls, plugin, answers[0])
-    return None
+class Archives:
+    """The archive of this process: the first that a plugin brings."""
+
+    def __init__(self, calls: PluginCalls) -> None:
+        self._calls = calls
+        self._found: ArchiveReader | None = None
+        self._unasked = list(calls.having(HOOK))
+
+    def reader(self) -> ArchiveReader | None:
+        """Each plugin is asked until it has answered: one that failed is asked the next time."""
+        for plugin in list(self._unasked) if self._found is None else ():
+            answers = self._calls.ask(plugin, HOOK, seconds=START_SECONDS)
+            if answers is None:
+                continue
+            self._settle(plugin, answers)
+            if self._found is not None:
+                break
+        return self._found
+
+    def _settle(self, plugin: str, answers: list[Any]) -> None:
+        try:
+            archives = checked(answers, _is_archive)
+        except TypeError as error:
+            self._calls.failures.add(plugin, HOOK, error)
+            return
+        if archives:
+            self._found = ArchiveReader(self._calls, plugin, archives[0])
+        elif plugin in self._unasked:
+            self._unasked.remove(plugin)
 
 
 def _is_archive(one: Any) -> TypeIs[LogArchive]:

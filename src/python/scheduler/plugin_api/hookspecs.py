@@ -164,7 +164,8 @@ class SchedulerHooks:
     def scheduler_log_archive(self) -> LogArchive | None:
         """Where logs are read that neither the worker nor this machine has.
 
-        Called once in each process that reads logs; the first answer that is not None counts.
+        Called once in each process that reads logs, and again after a failure; the first answer
+        that is not None counts.
         """
         raise NotImplementedError
 

@@ -10,7 +10,7 @@ for themselves stops the start with a PluginProblem. The modules beside this one
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from scheduler.plugin_api.archive_reading import ArchiveReader, archive_of
+from scheduler.plugin_api.archive_reading import ArchiveReader, Archives
 from scheduler.plugin_api.calls import PluginCalls
 from scheduler.plugin_api.failures import PluginFailure
 from scheduler.plugin_api.group_settings import GroupSettings, Reload
@@ -48,7 +48,7 @@ class PluginHost:
         self._settings = GroupSettings(calls)
         self._running, self._telling = Running(calls), Telling(calls)
         self._reports, self._surroundings = Reports(calls), Surroundings(calls)
-        self._archive: tuple[ArchiveReader | None] | None = None
+        self._archives = Archives(calls)
 
     @classmethod
     def load(cls, names: Iterable[str], installed: Installed | None = None) -> "PluginHost":
@@ -224,7 +224,6 @@ class PluginHost:
         self._surroundings.stopping()
 
     def log_archive(self) -> ArchiveReader | None:
-        """Where logs are read that neither a worker nor this machine has; asked for once."""
-        if self._archive is None:
-            self._archive = (archive_of(self._calls),)
-        return self._archive[0]
+        """Where logs are read that neither a worker nor this machine has. A plugin is asked until
+        it has answered once."""
+        return self._archives.reader()

@@ -8,6 +8,7 @@ harm (``plugin_api.host``).
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
+from functools import cache
 from importlib import import_module, metadata
 from typing import Any
 
@@ -54,8 +55,14 @@ def offered_plugins() -> tuple[InstalledPlugin, ...]:
 def version_of(plugin: Plugin) -> str:
     """The version of the package that brings the plugin; empty where none is installed."""
     package = type(plugin).__module__.partition(".")[0]
-    names = metadata.packages_distributions().get(package, ())
+    names = _distributions().get(package, ())
     return metadata.version(names[0]) if names else ""
+
+
+@cache
+def _distributions() -> Mapping[str, Sequence[str]]:
+    """What each package belongs to; looked up in everything that is installed, so only once."""
+    return metadata.packages_distributions()
 
 
 def load_plugins(names: Iterable[str], installed: Installed | None = None) -> tuple[Plugin, ...]:
