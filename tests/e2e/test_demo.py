@@ -61,7 +61,8 @@ def a_demo(folder: Path) -> Iterator[subprocess.Popen[str]]:
 def family_of(demo: subprocess.Popen[str]) -> list[psutil.Process]:
     family = psutil.Process(demo.pid).children(recursive=True)
     names = " ".join(" ".join(process.cmdline()) for process in family)
-    assert "postgres" in names and "valkey-server" in names and "scheduler_worker" in names
+    servers = ("postgres", "valkey-server", "weed mini", "scheduler_worker")
+    assert all(server in names for server in servers), names
     return family
 
 
@@ -91,11 +92,21 @@ def test_a_check_of_all_jobs_posts_events_and_finds_each_run_that_was_promised(f
     assert (events["lost"], events["doubled"]) == (0, 0)
 
 
+def test_a_check_finds_that_logs_were_archived_and_read_back(folder):
+    done = check(folder / "logs", "--check", "8", "--jobs", "pulse", "--workers", "2")
+    assert done.returncode == 0, done.stdout + done.stderr
+    archive = json.loads(done.stdout)["archive"]
+    assert archive["archived"] > 0
+    assert (archive["pending"], archive["failed"]) == (0, 0)
+    assert "logs of ended runs: http://127.0.0.1:" in done.stderr
+
+
 def test_sqlite_serves_one_host_too(folder):
     done = check(folder / "lite", "--check", "8", "--database", "sqlite", "--jobs", "pulse")
     assert done.returncode == 0, done.stdout + done.stderr
     summary = json.loads(done.stdout)
     assert summary["slots"]["due"] == summary["slots"]["covered"] > 0
+    assert summary["archive"] is None
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])

@@ -5,7 +5,10 @@ import signal
 import subprocess
 import sys
 from pathlib import Path
+from urllib.error import HTTPError
+from urllib.request import urlopen
 
+import boto3
 import psutil
 import psycopg
 import pytest
@@ -14,6 +17,7 @@ from django.db import connection
 
 from scheduler_demo import services
 from scheduler_demo.errors import ServiceProblem
+from scheduler_demo.seaweed import EmbeddedSeaweed
 from scheduler_demo.services import EmbeddedPostgres, EmbeddedValkey, wait_until
 
 
@@ -144,3 +148,32 @@ def test_django_speaks_to_the_fresh_database(django_postgres):
 def test_django_speaks_to_the_fresh_sqlite_file(django_sqlite):
     assert connection.vendor == "sqlite"
     assert "auth_user" in connection.introspection.table_names()
+
+
+def test_seaweed_keeps_its_address_its_keys_and_its_data_over_a_restart(folder):
+    with EmbeddedSeaweed(folder / "s3") as seaweed:
+        address, client = seaweed.endpoint_url, s3_client(seaweed)
+        client.create_bucket(Bucket="kept")
+        client.put_object(Bucket="kept", Key="a", Body=b"data")
+        seaweed.restart()
+        assert seaweed.endpoint_url == address
+        assert client.get_object(Bucket="kept", Key="a")["Body"].read() == b"data"
+        pid = seaweed.pid
+        client.close()
+    assert not is_alive(pid)
+    assert (folder / "s3" / "keys").stat().st_mode & 0o077 == 0
+
+
+def test_seaweed_lets_nobody_in_without_its_keys(folder):
+    with EmbeddedSeaweed(folder / "s3") as seaweed, pytest.raises(HTTPError, match="403"):
+        urlopen(seaweed.endpoint_url)
+
+
+def s3_client(seaweed):
+    return boto3.client(
+        "s3",
+        endpoint_url=seaweed.endpoint_url,
+        region_name="us-east-1",
+        aws_access_key_id=seaweed.access_key_id,
+        aws_secret_access_key=seaweed.secret_access_key,
+    )

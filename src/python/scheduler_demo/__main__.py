@@ -42,6 +42,7 @@ def _run(options: Options, layout: Layout) -> int:
         web_port=options.port,
         jobs=options.jobs,
         burst=options.burst,
+        archive=options.archive,
         leave_evidence=options.check_seconds is not None,
         on_step=session.step_done,
     )

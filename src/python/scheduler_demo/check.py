@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
+from scheduler_demo.archived import audit_archive
 from scheduler_demo.audit import Findings, audit
 from scheduler_demo.chains import unfollowed
 from scheduler_demo.cluster import DemoCluster
@@ -16,6 +17,7 @@ from scheduler_demo.poster import Poster, audit_events
 from scheduler_demo.sample.jobs import BURST_PREFIX
 
 SETTLE_SECONDS = 60.0
+ARCHIVE_SECONDS = 20.0
 _TAKEOVER_SECONDS = 30.0
 
 Say = Callable[[str], None]
@@ -176,6 +178,8 @@ class Check:
         report.problems += self._problems(findings, errors)
         summary["events"], said = self._events(runs)
         report.problems += said
+        summary["archive"], said = self._archive(runs)
+        report.problems += said
         summary["bursts"] = burst_figures(findings, runs, burst_ids)
         summary["problems"] = report.problems[:50]
         return report
@@ -220,6 +224,13 @@ class Check:
             said.append("the web process did not answer the last event")
         figures = {"posted": found.posted, "promised": found.promised, "runs": found.runs}
         return {**figures, "lost": len(found.lost), "doubled": len(found.doubled)}, said
+
+    def _archive(self, runs: Sequence[Run]) -> tuple[dict[str, int] | None, list[str]]:
+        """Figures of the log archive, and what is wrong with it; nothing where there is none."""
+        if self._cluster.seaweed is None:
+            return None, []
+        found = audit_archive(runs, since=self._began, within=ARCHIVE_SECONDS)
+        return found.figures(), list(found.problems)
 
     def _of_this_demo(self, runs: Sequence[Run]) -> list[Run]:
         """Without those of earlier demos, whose promises nobody kept."""

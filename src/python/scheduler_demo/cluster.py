@@ -6,13 +6,19 @@ import subprocess
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from typing import Self
 
 from scheduler_demo import evidence
-from scheduler_demo.environment import evidence_environment, project_environment
+from scheduler_demo.environment import (
+    archive_environment,
+    evidence_environment,
+    project_environment,
+)
 from scheduler_demo.errors import DemoProblem
 from scheduler_demo.layout import Layout
 from scheduler_demo.ledger import Lease, Ledger
+from scheduler_demo.seaweed import EmbeddedSeaweed
 from scheduler_demo.services import EmbeddedPostgres, EmbeddedValkey, free_port, wait_until
 from scheduler_demo.workers import MANAGE, WebProcess, WorkerProcess, check_port
 
@@ -28,7 +34,8 @@ class DemoCluster:
 
     A context manager: ``with DemoCluster(layout, workers=3) as cluster``. ``web_port`` None starts
     no web process, 0 takes a free port. ``jobs`` names the sample jobs to load, None loads none.
-    ``extra`` is added to every process's environment.
+    ``archive`` starts an object store, to which all logs of runs go. ``extra`` is added to every
+    process's environment.
     """
 
     def __init__(
@@ -40,6 +47,7 @@ class DemoCluster:
         web_port: int | None = None,
         jobs: str | None = "all",
         burst: int = 0,
+        archive: bool = False,
         leave_evidence: bool = True,
         extra: Mapping[str, str] | None = None,
         worker_options: Sequence[str] = (),
@@ -56,6 +64,7 @@ class DemoCluster:
             else None
         )
         self.valkey = EmbeddedValkey(layout.valkey, persistent=True)
+        self.seaweed = EmbeddedSeaweed(layout.seaweed) if archive else None
         self.worker_count, self._web_port = workers, web_port
         self.workers: list[WorkerProcess] = []
         self.web: WebProcess | None = None
@@ -78,6 +87,22 @@ class DemoCluster:
         """Everything up and a leader elected, or DemoProblem with what failed."""
         if self._web_port:
             check_port(self._web_port)
+        with ThreadPoolExecutor(1) as beside:
+            seaweed = beside.submit(self.seaweed.start) if self.seaweed else None
+            self._start_database()
+            if seaweed is not None:
+                with self._step("SeaweedFS (begun at once)"):
+                    seaweed.result()
+        if self._jobs is not None:
+            with self._step("sample jobs"):
+                self.manage("sample_load", "--jobs", self._jobs, "--burst", str(self._burst))
+        if self._web_port is not None:
+            with self._step("web"):
+                self._start_web(self._web_port or free_port())
+        with self._step(f"{self.worker_count} workers and a leader"):
+            self.start_workers()
+
+    def _start_database(self) -> None:
         if self.postgres is not None:
             with self._step("PostgreSQL"):
                 self._start_postgres(self.postgres)
@@ -87,14 +112,6 @@ class DemoCluster:
             self.make_certificates()
         with self._step("migrations"):
             self.manage("migrate", "--verbosity", "0")
-        if self._jobs is not None:
-            with self._step("sample jobs"):
-                self.manage("sample_load", "--jobs", self._jobs, "--burst", str(self._burst))
-        if self._web_port is not None:
-            with self._step("web"):
-                self._start_web(self._web_port or free_port())
-        with self._step(f"{self.worker_count} workers and a leader"):
-            self.start_workers()
 
     @property
     def dsn(self) -> str:
@@ -107,7 +124,8 @@ class DemoCluster:
     def environment(self) -> dict[str, str]:
         """What every process of the cluster finds in its environment."""
         marks = evidence_environment(self.layout) if self._leave_evidence else {}
-        extra = {**marks, **self._extra}
+        archive = archive_environment(self.seaweed) if self.seaweed else {}
+        extra = {**marks, **archive, **self._extra}
         return project_environment(
             self.layout, database_url=self.dsn, redis_url=self.valkey.url, extra=extra
         )
@@ -200,7 +218,8 @@ class DemoCluster:
         if self.web is not None and self.web.process is not None:
             parts.append(("The web process", self.web.process))
         found = [(name, part.log_tail(1)) for name, part in parts if not part.running]
-        servers = [server for server in (self.postgres, self.valkey) if server and server.started]
+        all_servers = (self.postgres, self.valkey, self.seaweed)
+        servers = [server for server in all_servers if server and server.started]
         return found + [(s.name, str(s.log_path)) for s in servers if not s.running]
 
     def leader(self) -> WorkerProcess | None:
@@ -228,14 +247,18 @@ class DemoCluster:
     # ------------------------------------------------------------------------------- the stop
 
     def stop(self, *, grace_seconds: float = 60.0) -> None:
-        """Stop web, workers (they drain), Valkey, PostgreSQL. With ``hurry`` set, workers get a
+        """Stop web, workers (they drain), the servers. With ``hurry`` set, workers get a
         second SIGTERM and, two seconds later, SIGKILL."""
         if self.web is not None and self.web.process is not None:
             self.web.process.stop(grace_seconds=5.0)
         self.stop_workers(grace_seconds=grace_seconds)
-        self.valkey.close()
-        if self.postgres is not None:
-            self.postgres.close()
+        with ThreadPoolExecutor(1) as beside:
+            if self.seaweed is not None:
+                # Side by side: it takes two seconds.
+                beside.submit(self.seaweed.close)
+            self.valkey.close()
+            if self.postgres is not None:
+                self.postgres.close()
 
     def stop_workers(self, *, grace_seconds: float = 60.0) -> None:
         """SIGTERM to all, then wait; what still runs after the grace is killed."""

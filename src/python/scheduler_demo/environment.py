@@ -7,8 +7,12 @@ from collections.abc import Mapping
 
 from scheduler_demo import evidence
 from scheduler_demo.layout import Layout
+from scheduler_demo.seaweed import EmbeddedSeaweed
 
 _SETTINGS = "scheduler_demo.settings"
+# By its path: where nothing is installed, as in the monorepo, there are no entry points.
+_ARCHIVE_PLUGIN = "scheduler_log_archive.plugin.LogArchivePlugin"
+ARCHIVE_BUCKET = "scheduler-logs"
 EVENTS_TOKEN = secrets.token_urlsafe(32)
 """By which the demo posts its own events; another one at each start."""
 
@@ -35,6 +39,30 @@ def project_environment(
         "SCHEDULER_EVENTS_API_TOKEN": EVENTS_TOKEN,
         **(extra or {}),
     }
+
+
+def archive_environment(seaweed: EmbeddedSeaweed) -> dict[str, str]:
+    """What makes all processes keep the logs of runs in that store, and nowhere else."""
+    return {
+        "SCHEDULER_PLUGINS": _with_plugin(os.environ.get("SCHEDULER_PLUGINS", "")),
+        "SCHEDULER_LOG_ARCHIVE_ENABLED": "1",
+        "SCHEDULER_LOG_ARCHIVE_S3_ENDPOINT_URL": seaweed.endpoint_url,
+        "SCHEDULER_LOG_ARCHIVE_BUCKET": ARCHIVE_BUCKET,
+        "SCHEDULER_LOG_ARCHIVE_ACCESS_KEY_ID": seaweed.access_key_id,
+        "SCHEDULER_LOG_ARCHIVE_SECRET_ACCESS_KEY": seaweed.secret_access_key,
+        "SCHEDULER_LOG_ARCHIVE_CREATE_BUCKET": "1",
+        "SCHEDULER_LOG_ARCHIVE_PRESIGN_SECONDS": "3600",
+        "SCHEDULER_LOG_LOCAL_DELETE_AFTER_UPLOAD": os.environ.get(
+            "SCHEDULER_LOG_LOCAL_DELETE_AFTER_UPLOAD", "1"
+        ),
+    }
+
+
+def _with_plugin(listed: str) -> str:
+    names = [name.strip() for name in listed.split(",") if name.strip()]
+    if not any("log_archive" in name for name in names):
+        names.append(_ARCHIVE_PLUGIN)
+    return ",".join(names)
 
 
 def evidence_environment(layout: Layout) -> dict[str, str]:

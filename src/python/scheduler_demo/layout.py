@@ -35,6 +35,10 @@ class Layout:
         return self.root / "valkey"
 
     @property
+    def seaweed(self) -> Path:
+        return self.root / "seaweedfs"
+
+    @property
     def tls(self) -> Path:
         return self.root / "tls"
 

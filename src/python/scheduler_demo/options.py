@@ -9,8 +9,9 @@ from scheduler_demo.layout import default_data_dir
 
 _DESCRIPTION = """\
 Start a whole scheduler on this machine, with nothing to install first: PostgreSQL,
-Valkey (speaks Redis), certificates, sample jobs, worker processes over mutual TLS,
-and the web process. Ctrl-C stops all of it; the data stays for the next time.
+Valkey (speaks Redis), SeaweedFS (speaks S3), certificates, sample jobs, worker
+processes over mutual TLS, and the web process. Ctrl-C stops all of it; the data stays
+for the next time.
 """
 
 _EPILOG = """\
@@ -25,11 +26,13 @@ what --check looks at:
   Each slot that was due while it ran must have one row and one process. The due slots are
   worked out by arithmetic of the demo's own, from the jobs' timetables; the processes leave
   evidence of themselves in files. So a fault of the scheduler cannot hide its own traces.
+  Logs must have been archived, and read back as the API reads them.
 
 exit codes:
   0  all went well (or you stopped it)
   1  --check found something: a slot lost or doubled, a worker's error, the web process failed,
-     no new leader after --kill-leader, or a process ended by itself
+     no new leader after --kill-leader, no log archived or one not to be read back, or a
+     process ended by itself
   2  it could not start: the message says why
   130  interrupted during --check
 """
@@ -45,6 +48,7 @@ class Options:
     database: str
     jobs: str
     burst: int
+    archive: bool
     check_seconds: float | None
     json: bool
     kill_leader: bool
@@ -63,6 +67,7 @@ def parse(argv: Sequence[str]) -> Options:
         database=given.database,
         jobs=given.jobs,
         burst=given.burst,
+        archive=given.database == "postgres" and not given.no_archive,
         check_seconds=given.check,
         json=given.json,
         kill_leader=given.kill_leader,
@@ -120,6 +125,11 @@ def _add_cluster_options(group: argparse._ArgumentGroup) -> None:
         default=0,
         metavar="N",
         help="N more no-op jobs, all due at second 30 of each minute (default: 0)",
+    )
+    group.add_argument(
+        "--no-archive",
+        action="store_true",
+        help="without SeaweedFS, to which the logs of runs go else (with postgres)",
     )
 
 

@@ -5,12 +5,21 @@ from collections.abc import Mapping
 
 import django
 
+from scheduler.plugin_api.logs import configure_logging
+
 
 def connect(environment: Mapping[str, str]) -> None:
     """Set Django up over the project of ``environment``; once per process."""
-    names = ("DJANGO_SETTINGS_MODULE", "DATABASE_URL", "SCHEDULER_REDIS_URL")
-    os.environ.update({name: environment[name] for name in names})
+    os.environ.update(
+        {
+            name: value
+            for name, value in environment.items()
+            if name in ("DJANGO_SETTINGS_MODULE", "DATABASE_URL") or name.startswith("SCHEDULER_")
+        }
+    )
     django.setup()
+    # What others log is not the demo's to say; by default it would go to standard output.
+    configure_logging(format="console", level="error")
 
 
 def disconnect() -> None:

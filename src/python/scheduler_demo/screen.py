@@ -31,8 +31,8 @@ _REFRESH_SECONDS = 1.0
 _LINE_SECONDS = 10.0
 _WIDEST_BAR = 24
 _ENDED_SHOWN = 2
-# Of the headline, of the other tables with six workers, and of all tables' frames.
-_OTHER_LINES = 32
+# Of the headline, of the other tables with six workers, of all tables' frames, and of the link.
+_OTHER_LINES = 33
 
 
 class Screen:
@@ -77,7 +77,13 @@ class Screen:
         that should run."""
         picture = _try_picture(max(4, height - _OTHER_LINES))
         parts: list[RenderableType] = (
-            [_headline(picture), _workers(picture), _runs(picture), _due(picture)]
+            [
+                _headline(picture),
+                _workers(picture),
+                _runs(picture),
+                _due(picture),
+                _archived(picture),
+            ]
             if picture
             else [Text("The database does not answer.", style="bold red")]
         )
@@ -159,6 +165,15 @@ def _due(picture: Picture) -> Table:
         at = due.due_at.astimezone().strftime("%m-%d %H:%M:%S")
         table.add_row(due.job_name, at, f"{left:.0f} s" if left >= 0 else f"waits {-left:.0f} s")
     return table
+
+
+def _archived(picture: Picture) -> Text:
+    """A link of its own that a terminal opens whole: its signature is long."""
+    if picture.archived_log is None:
+        return Text("no log is archived yet", style="dim")
+    address = picture.archived_log
+    shown = address.partition("?")[0]
+    return Text.assemble("an archived log: ", (shown, f"link {address}"))
 
 
 def _table(title: str, *columns: str) -> Table:

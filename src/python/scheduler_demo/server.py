@@ -84,7 +84,11 @@ class Server:
         self.data_dir.mkdir(parents=True, exist_ok=True)
         self._prepare()
         self._process = GuardedProcess(
-            self._command(), self.log_path, end_signal=self.stop_signal, grace_seconds=5.0
+            self._command(),
+            self.log_path,
+            env=self._environment(),
+            end_signal=self.stop_signal,
+            grace_seconds=5.0,
         )
         self._await_answer()
 
@@ -124,6 +128,10 @@ class Server:
 
     def _command(self) -> list[str]:
         raise NotImplementedError
+
+    def _environment(self) -> dict[str, str] | None:
+        """What the server finds in its environment; None: what we have."""
+        return None
 
     def _answers(self) -> bool:
         raise NotImplementedError

@@ -9,7 +9,7 @@ from typing import Any
 from scheduler_demo import project
 from scheduler_demo.check import Check, Report
 from scheduler_demo.cluster import DemoCluster
-from scheduler_demo.environment import EVENTS_TOKEN
+from scheduler_demo.environment import ARCHIVE_BUCKET, EVENTS_TOKEN
 from scheduler_demo.forks import forks_per_second
 from scheduler_demo.options import Options
 from scheduler_demo.poster import Poster
@@ -63,6 +63,8 @@ class Session:
         if cluster.web is not None:
             self.say(f"web: http://127.0.0.1:{cluster.web.port}/healthz")
         self.say(f"data and logs: {cluster.layout.root}")
+        if cluster.seaweed is not None:
+            self.say(f"logs of ended runs: {cluster.seaweed.endpoint_url}/{ARCHIVE_BUCKET}")
 
     def _check(self, cluster: DemoCluster, seconds: float, poster: Poster | None) -> int:
         self.say(f"checking for {seconds:.0f} s")
@@ -109,6 +111,8 @@ def as_text(summary: dict[str, Any]) -> str:
     ]
     if summary.get("events"):
         lines.append(f"events     {_pairs(summary['events'])}")
+    if summary.get("archive"):
+        lines.append(f"archive    {_pairs(summary['archive'])}")
     if summary["takeover_ms"] is not None:
         lines.append(f"take-over  {summary['takeover_ms']} ms from SIGKILL to the next run")
     if summary["queueing"]:

@@ -15,6 +15,14 @@ def test_defaults_suit_a_first_look(monkeypatch):
     assert options.check_seconds is None and not options.kill_leader
 
 
+@pytest.mark.parametrize(
+    ("argv", "archive"),
+    [([], True), (["--no-archive"], False), (["--database", "sqlite"], False)],
+)
+def test_logs_are_archived_where_there_are_servers_unless_told_otherwise(argv, archive):
+    assert parse(argv).archive is archive
+
+
 def test_a_check_takes_seconds():
     options = parse(["--check", "60", "--kill-leader", "--json"])
     assert options.check_seconds == 60 and options.kill_leader and options.json

@@ -15,7 +15,7 @@ from typing import Annotated, Any
 from pydantic import ConfigDict, SecretStr, TypeAdapter, ValidationError
 
 from scheduler.domain.errors import InvalidSetting, SchedulerError
-from scheduler.plugin_api.masking import HIDDEN, URL_PASSWORD
+from scheduler.plugin_api.masking import HIDDEN, URL_PASSWORD, mask_text
 from scheduler.plugin_api.reserved import KNOWN_NAMES
 from scheduler.plugin_api.settings import (
     Rule,
@@ -102,7 +102,7 @@ def parse(spec: SettingSpec, text: str) -> Any:
         adapter = TypeAdapter[Any](typed, config=ConfigDict(hide_input_in_errors=True))
         return adapter.validate_python(text)
     except ValidationError as error:
-        shown = None if spec.help.secret else text
+        shown = None if spec.help.secret else mask_text(text)
         raise InvalidSetting(spec.key, shown, _own_words(error) or expected(spec).en) from None
 
 

@@ -4,8 +4,11 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from django.db import DatabaseError, connection
 from psycopg.conninfo import conninfo_to_dict
 
+from scheduler.domain.errors import DatabaseUnavailable
+from scheduler.plugin_api.masking import mask_text
 from scheduler.store.postgres import PostgresDatabase
 from scheduler.store.sessions import Database
 from scheduler.store.sqlite import SqliteDatabase
@@ -28,6 +31,14 @@ def database_from_url(url: str, *, worker_id: str = "-") -> Database:
     if url.startswith("sqlite:///"):
         return SqliteDatabase(Path(url.removeprefix("sqlite:///")), worker_id=worker_id)
     return PostgresDatabase(conninfo_to_dict(url), worker_id=worker_id)
+
+
+def unavailable(error: DatabaseError) -> DatabaseUnavailable:
+    """An error of Django's connection of the calling thread, in our words; the connection is given
+    up, so that the next use connects anew."""
+    connection.close()
+    where = str(connection.settings_dict.get("HOST") or connection.settings_dict["NAME"])
+    return DatabaseUnavailable(where, mask_text(str(error).strip().partition("\n")[0]))
 
 
 def _conninfo(settings: Mapping[str, Any]) -> dict[str, Any]:

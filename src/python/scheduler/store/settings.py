@@ -1,10 +1,9 @@
 """The settings' rows, read."""
 
-from django.db import DatabaseError, connection
+from django.db import DatabaseError
 
-from scheduler.domain.errors import DatabaseUnavailable
 from scheduler.models import SchedulerSetting
-from scheduler.plugin_api.masking import mask_text
+from scheduler.store.connections import unavailable
 
 
 def read_setting_rows() -> dict[str, str]:
@@ -16,7 +15,4 @@ def read_setting_rows() -> dict[str, str]:
     try:
         return dict(SchedulerSetting.objects.values_list("key", "value"))
     except DatabaseError as error:
-        connection.close()
-        where = str(connection.settings_dict.get("HOST") or connection.settings_dict["NAME"])
-        reason = mask_text(str(error).strip().partition("\n")[0])
-        raise DatabaseUnavailable(where, reason) from None
+        raise unavailable(error) from None

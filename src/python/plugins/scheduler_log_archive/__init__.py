@@ -1,0 +1,1 @@
+"""The logs of runs in an object store that speaks S3."""

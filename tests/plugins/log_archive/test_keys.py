@@ -1,0 +1,94 @@
+"""Names of objects, without a store."""
+
+from datetime import date
+from uuid import UUID
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from scheduler_log_archive.backoff import Backoff
+from scheduler_log_archive.keys import Chunk, Keys, LogName, address, in_line, key_in
+
+RUN = UUID("01a21474-4240-7409-a92c-67da069491da")
+NAME = LogName(RUN, date(2026, 1, 31), "集計-1")
+
+
+@pytest.mark.parametrize(("prefix", "start"), [("", ""), ("a/b", "a/b/")])
+def test_keys_stand_below_the_prefix(prefix, start):
+    keys = Keys(prefix)
+    assert keys.log(NAME) == f"{start}2026-01-31/集計-1/{RUN}.log"
+    chunk = keys.chunk(NAME, 1234)
+    assert chunk == f"{start}.chunks/{RUN}/2026-01-31/集計-1/00000000000000001234"
+    assert keys.parse_chunk(chunk, 5) == Chunk(chunk, NAME, 1234, 5)
+    assert keys.run_of(f"{start}.chunks/{RUN}/") == RUN
+
+
+@pytest.mark.parametrize(
+    "key",
+    [
+        "other/.chunks/x",
+        "p/.chunks/no-run/2026-01-31/j/0",
+        f"p/.chunks/{RUN}/2026-13-31/j/0",
+        f"p/.chunks/{RUN}/2026-01-31/j/-1",
+        f"p/.chunks/{RUN}/0",
+        "p/2026-01-31/j/x.log",
+    ],
+)
+def test_a_stranger_s_key_is_no_chunk(key):
+    assert Keys("p").parse_chunk(key, 1) is None
+
+
+def test_an_address_leads_back_to_its_key():
+    key = Keys("a b/c").log(NAME)
+    assert key_in(address("https://host/s3", "logs", key), "logs", RUN) == key
+
+
+@pytest.mark.parametrize(
+    "log_ref",
+    [
+        "",
+        "/var/log/x.log",
+        f"file:///logs/{RUN}.log",
+        f"http://host/logs/{UUID(int=1)}.log",
+        f"http://host/another/{RUN}.log",
+        f"ftp://host/logs/{RUN}.log",
+    ],
+)
+def test_what_is_no_address_of_the_run_in_the_bucket_has_no_key(log_ref):
+    assert key_in(log_ref, "logs", RUN) is None
+
+
+def test_only_ids_that_hold_a_time_are_guessed_from():
+    assert list(Keys("").guesses(UUID(int=(1 << 128) - 1), "job")) == []
+    assert [key[:10] for key in Keys("").guesses(RUN, "job")] == ["2026-11-25", "2026-11-26"]
+
+
+@given(st.binary(max_size=60), st.data())
+def test_chunks_of_one_log_however_they_overlap_make_its_begin(data, draw):
+    """Each begins somewhere in the log; together they reach to the first gap."""
+    starts = draw.draw(st.lists(st.tuples(st.integers(0, 60), st.integers(1, 30)), max_size=12))
+    chunks = [
+        Chunk(f"k{start}", NAME, start, len(data[start : start + size]))
+        for start, size in starts
+        if data[start : start + size]
+    ]
+    joined = b"".join(data[chunk.offset + known : chunk.end] for chunk, known in in_line(chunks))
+    covered = {at for chunk in chunks for at in range(chunk.offset, chunk.end)}
+    reach = next(at for at in range(len(data) + 1) if at not in covered)
+    assert joined == data[:reach]
+
+
+def test_a_backoff_doubles_up_to_its_limit_and_begins_anew_after_a_success():
+    backoff = Backoff(first_seconds=1, longest_seconds=10)
+    waits = []
+    for _ in range(6):
+        backoff.failed(100.0, chance=1.0)
+        waits.append(backoff.left(100.0))
+    assert waits == [1, 2, 4, 8, 10, 10]
+    backoff.failed(100.0, chance=0.0)
+    assert backoff.left(100.0) == 5
+    backoff.succeeded()
+    assert backoff.left(100.0) == 0
+    backoff.failed(100.0, chance=1.0)
+    assert backoff.left(100.5) == 0.5
