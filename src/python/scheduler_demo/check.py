@@ -2,7 +2,7 @@
 
 import math
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
@@ -238,20 +238,29 @@ class Check:
 
     def _errors(self, runs: Sequence[Run]) -> list[str]:
         owner = {str(run.id): run.worker_id for run in runs}
+        expected = self._expected_losses()
         return [
             f"{worker.node_id}: {describe(event)}"
             for worker in self._cluster.workers
             for event in worker.complaints()
-            if not self._is_our_doing(event, owner)
+            if not is_loss_of(event, owner, expected)
         ]
 
-    def _is_our_doing(self, event: dict[str, Any], owner: dict[str, str | None]) -> bool:
-        """Workers complain of the one that we killed: that it is lost, and its runs with it."""
-        if self._killed is None:
-            return False
-        named = event.get("worker_id") or owner.get(str(event.get("run_id")))
-        expected = event.get("event") in ("worker_lost", "run_orphaned")
-        return expected and named == self._killed.worker_id
+    def _expected_losses(self) -> Callable[[str], bool]:
+        """Whose loss is no fault: of the one that we killed, and of those of an earlier demo."""
+        told = (event for worker in self._cluster.workers for event in worker.events())
+        ours = {event["worker_id"] for event in told if event.get("event") == "worker_joined"}
+        killed = self._killed.worker_id if self._killed else None
+        return lambda worker_id: worker_id == killed or worker_id not in ours
+
+
+def is_loss_of(
+    event: dict[str, Any], owner: Mapping[str, str | None], whose: Callable[[str], bool]
+) -> bool:
+    """Whether a line says that such a worker is lost, or one of its runs with it."""
+    named = event.get("worker_id") or owner.get(str(event.get("run_id")))
+    expected = event.get("event") in ("worker_lost", "run_orphaned")
+    return expected and named is not None and whose(named)
 
 
 def first_start_after(marks: Sequence[Mark], epoch: int) -> float | None:

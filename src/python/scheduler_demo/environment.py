@@ -44,7 +44,7 @@ def project_environment(
 def archive_environment(seaweed: EmbeddedSeaweed) -> dict[str, str]:
     """What makes all processes keep the logs of runs in that store, and nowhere else."""
     return {
-        "SCHEDULER_PLUGINS": _with_plugin(os.environ.get("SCHEDULER_PLUGINS", "")),
+        "SCHEDULER_PLUGINS": with_plugin(os.environ.get("SCHEDULER_PLUGINS", ""), _ARCHIVE_PLUGIN),
         "SCHEDULER_LOG_ARCHIVE_ENABLED": "1",
         "SCHEDULER_LOG_ARCHIVE_S3_ENDPOINT_URL": seaweed.endpoint_url,
         "SCHEDULER_LOG_ARCHIVE_BUCKET": ARCHIVE_BUCKET,
@@ -58,10 +58,12 @@ def archive_environment(seaweed: EmbeddedSeaweed) -> dict[str, str]:
     }
 
 
-def _with_plugin(listed: str) -> str:
+def with_plugin(listed: str, path: str) -> str:
+    """``SCHEDULER_PLUGINS`` with the plugin of that dotted path, unless it is listed already."""
     names = [name.strip() for name in listed.split(",") if name.strip()]
-    if not any("log_archive" in name for name in names):
-        names.append(_ARCHIVE_PLUGIN)
+    known_as = path.partition(".")[0].removeprefix("scheduler_")
+    if not any(known_as in name for name in names):
+        names.append(path)
     return ",".join(names)
 
 

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from scheduler_demo.cluster import DemoCluster
+from scheduler_demo.environment import with_plugin
 from scheduler_demo.errors import ServiceProblem
 from scheduler_demo.layout import Layout
 from scheduler_demo.monitoring import (
@@ -37,7 +38,7 @@ class MonitoredCluster(DemoCluster):
     def environment(self) -> dict[str, str]:
         """With the plugin, and with where it finds the servers."""
         found = super().environment
-        found["SCHEDULER_PLUGINS"] = _with_plugin(found.get("SCHEDULER_PLUGINS", ""))
+        found["SCHEDULER_PLUGINS"] = with_plugin(found.get("SCHEDULER_PLUGINS", ""), PLUGIN)
         if self._installed:
             found["SCHEDULER_PROMETHEUS_URL"] = f"http://127.0.0.1:{self._prometheus_port}"
             found["SCHEDULER_ALERTMANAGER_URL"] = f"http://127.0.0.1:{self._alertmanager_port}"
@@ -93,10 +94,3 @@ class MonitoredCluster(DemoCluster):
         if self.web is not None:
             found.append(Scrape("scheduler-cluster", [f"127.0.0.1:{self.web.port}"]))
         return found
-
-
-def _with_plugin(listed: str) -> str:
-    names = [name.strip() for name in listed.split(",") if name.strip()]
-    if not any("monitoring" in name for name in names):
-        names.append(PLUGIN)
-    return ",".join(names)

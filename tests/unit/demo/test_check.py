@@ -9,6 +9,7 @@ from scheduler_demo.check import (
     burst_figures,
     describe,
     first_start_after,
+    is_loss_of,
     lateness_ms,
 )
 from scheduler_demo.evidence import Mark
@@ -56,6 +57,24 @@ def test_an_event_is_told_in_one_line():
     event = {"event": "worker_lost", "level": "error", "worker_id": "w-1", "reason": ""}
     assert describe(event) == "worker_lost (worker_id=w-1)"
     assert describe({"event": "traceback"}) == "traceback"
+
+
+def test_only_the_loss_of_a_killed_worker_or_of_an_earlier_demos_is_no_fault():
+    ours, killed = {"w-1", "w-2"}, "w-1"
+    owner = {"run-1": "w-1", "run-2": "w-2", "run-3": None}
+
+    def excused(event: str, **fields: str) -> bool:
+        line = {"event": event, "level": "error", **fields}
+        return is_loss_of(line, owner, lambda worker: worker == killed or worker not in ours)
+
+    assert excused("worker_lost", worker_id="w-1")
+    assert excused("worker_lost", worker_id="w-of-yesterday")
+    assert excused("run_orphaned", run_id="run-1")
+    assert not excused("worker_lost", worker_id="w-2")
+    assert not excused("run_orphaned", run_id="run-2")
+    assert not excused("run_orphaned", run_id="run-3")
+    assert not excused("run_orphaned", run_id="of nobody")
+    assert not excused("loop_tick_failed", worker_id="w-1")
 
 
 def test_the_text_ends_with_what_is_wrong():
