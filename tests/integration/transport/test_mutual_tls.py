@@ -133,5 +133,5 @@ def test_a_leader_with_tls_refuses_a_plaintext_worker(issue, serve, lead, servic
 
 def test_plaintext_is_loudly_said_on_both_sides(serve, lead, caplog, capsys):
     lead(None).ping(serve(None), COMMAND, 0)
-    said = capsys.readouterr().out + caplog.text
+    said = capsys.readouterr().err + caplog.text
     assert said.count("SCHEDULER_GRPC_INSECURE=1") == 2
