@@ -350,7 +350,7 @@ def test_the_rows_of_runs_become_traces(world: World, collector, monkeypatch):
     }
 
 
-def test_a_collector_that_is_gone_fails_the_delivery_and_says_so(world: World, monkeypatch):
+def test_a_collector_that_is_gone_fails_the_delivery_and_says_so(world: World, monkeypatch, caplog):
     monkeypatch.setenv(ENDPOINT, "http://127.0.0.1:9")
     monkeypatch.setenv("OTEL_EXPORTER_OTLP_TIMEOUT", "1")
     host = PluginHost.load([PLUGIN])
@@ -359,3 +359,5 @@ def test_a_collector_that_is_gone_fails_the_delivery_and_says_so(world: World, m
     assert not host.deliver("monitoring", [transition(run, datetime.now(UTC))])
     (failure,) = host.failures
     assert failure.hook == "scheduler_run_transitioned" and "no traces" in failure.last_error
+    # It is a plugin's failure, and not the library's error once more each time.
+    assert not [one for one in caplog.records if one.levelname == "ERROR"]

@@ -5,6 +5,7 @@ trace that arrives twice is one. What has failed for ten minutes is dropped and 
 outbox must not grow because a collector is gone.
 """
 
+import logging
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from functools import cached_property
@@ -44,6 +45,8 @@ class TraceExporter:
 
     @cached_property
     def _exporter(self) -> OTLPSpanExporter:
+        # A collector that is away is told of by our own error; the library's would come each time.
+        logging.getLogger(OTLPSpanExporter.__module__).setLevel(logging.CRITICAL)
         return OTLPSpanExporter()
 
     @cached_property
