@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from scheduler.plugin_api.loading import KNOWN_HOOKS
+from scheduler.testing.imports import SHIPPED
 
 ROOT = Path(__file__).parents[2]
 SOURCE = ROOT / "src" / "python"
@@ -17,13 +18,6 @@ PLUGINS = SOURCE / "plugins"
 GUIDES = ("plugins.md", "plugins.ja.md")
 
 OPEN_TO_PLUGINS = {"plugin_api", "queries", "requests"}
-SHIPPED = (
-    "scheduler_ops",
-    "scheduler_log_archive",
-    "scheduler_monitoring",
-    "scheduler_k8s_health",
-    "scheduler_notify",
-)
 
 # What a line in the module of a plugin would have to say to break the contract of that plugin.
 VIOLATIONS = {

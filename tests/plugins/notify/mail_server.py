@@ -1,6 +1,5 @@
 """A real SMTP server (aiosmtpd) with a certificate of its own authority, STARTTLS and a login."""
 
-import socket
 import ssl
 from email import message_from_bytes
 from email.message import EmailMessage
@@ -12,6 +11,8 @@ from typing import Any, Self
 import trustme
 from aiosmtpd.controller import Controller
 from aiosmtpd.smtp import SMTP, AuthResult, Envelope, LoginPassword, Session
+
+from scheduler_demo.server import free_port
 
 USER, PASSWORD = "scheduler", "m4il-p4ssword"
 
@@ -51,7 +52,7 @@ class MailServer:
         self._controller = Controller(
             self._handler,
             hostname="127.0.0.1",
-            port=_free_port(),
+            port=free_port(),
             ssl_context=context if implicit else None,
             **options,
         )
@@ -86,13 +87,6 @@ class MailServer:
         traceback: TracebackType | None,
     ) -> None:
         self._controller.stop()
-
-
-def _free_port() -> int:
-    # The controller asks its own port whether it is up, so it must know it.
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port: int = free.getsockname()[1]
-        return port
 
 
 def _bytes(envelope: Envelope) -> bytes:
