@@ -209,10 +209,49 @@ def test_finished_runs_are_told_in_batches_and_in_order():
     told.measures.push([result(number) for number in range(BATCH_SIZE + 3)])
     assert told.measures.wake.is_set()
     assert told.measures.tick(7.0) == 7.0
-    assert told.measures.tick(7.0) == 7.0
-    assert told.measures.tick(7.0) > 7.0
+    assert told.measures.tick(7.0) == 8.0
+    assert told.measures.tick(8.0) == 8.0
+    assert told.measures.tick(8.0) > 9.0
     assert [len(batch) for batch in told.batches] == [BATCH_SIZE, 3]
     assert [number for batch in told.batches for number in batch] == list(range(BATCH_SIZE + 3))
+
+
+def test_a_run_after_a_quiet_second_is_told_of_at_once_and_the_next_ones_together_a_second_later():
+    told = Told()
+    told.measures.push([result(1)])
+    told.measures.tick(3.0)
+    assert told.batches == [[1]]
+    told.measures.tick(3.0)
+    told.measures.wake.clear()
+    told.measures.push([result(2)])
+    assert told.measures.wake.is_set()
+    assert told.measures.tick(3.1) == 4.0
+    told.measures.wake.clear()
+    told.measures.push([result(3)])
+    assert not told.measures.wake.is_set(), "the thread knows already when to look"
+    told.measures.tick(4.0)
+    assert told.batches == [[1], [2, 3]]
+
+
+def test_a_full_batch_waits_for_nothing():
+    told = Told()
+    told.measures.push([result(1)])
+    told.measures.tick(3.0)
+    told.measures.push([result(2)])
+    told.measures.wake.clear()
+    told.measures.push([result(number) for number in range(3, BATCH_SIZE + 3)])
+    assert told.measures.wake.is_set()
+    told.measures.tick(3.1)
+    assert [len(batch) for batch in told.batches] == [1, BATCH_SIZE]
+
+
+def test_what_waits_at_the_end_is_told_without_a_pause():
+    told = Told()
+    told.measures.push([result(1)])
+    told.measures.tick(0.0)
+    told.measures.push([result(2)])
+    told.measures.tell_rest(5.0)
+    assert told.batches == [[1], [2]]
 
 
 def test_where_plugins_are_slower_than_the_runs_the_oldest_are_dropped_and_counted():

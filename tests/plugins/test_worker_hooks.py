@@ -1,14 +1,16 @@
 """What plugins do in a worker: one test per hook, and what becomes of one that breaks or hangs."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import UTC, datetime
 from threading import Event
 from time import monotonic
+from uuid import uuid4
 
 import pytest
 
 from scheduler.domain.errors import PluginProblem
-from scheduler.domain.values import LaunchSpec
+from scheduler.domain.values import LaunchSpec, StartOrder
 from scheduler.plugin_api import archive_reading, calls, reports, running, surroundings, telling
 from scheduler.plugin_api.host import PluginHost
 from scheduler.plugin_api.metrics import Metric, MetricKind, RunMeasure, Sample
@@ -126,7 +128,7 @@ def test_hook_scheduler_runs_measured():
 
 def test_hook_scheduler_run_environment():
     host = host_of(plugin("one", run_environment=lambda self, order: {"TRACE": order.job_name}))
-    spec = host.prepare(order("management_command"), SITE)
+    spec = with_environment(host, order("management_command"))
     assert spec.env["TRACE"] == "nightly"
     assert spec.env["SCHEDULER_JOB_NAME"] == "nightly"
     assert host.failures == ()
@@ -160,7 +162,7 @@ ASKING = {
     "leader_services": lambda host: host.leader_services(VIEW),
     "log_archive": lambda host: host.log_archive(),
     "metrics": lambda host: host.metrics(),
-    "run_environment": lambda host: host.prepare(order("management_command"), SITE),
+    "run_environment": lambda host: host.environments([order("management_command")]),
 }
 TELLING = {
     "ready": lambda host: host.ready(VIEW),
@@ -177,6 +179,11 @@ ARGUMENTS = {
     "leadership_changed": "change",
     "runs_measured": "measures",
 }
+
+
+def with_environment(host: PluginHost, given: StartOrder) -> LaunchSpec:
+    """As a worker prepares a run."""
+    return host.prepare(given, SITE, host.environments([given])[given.run_id])
 
 
 def with_hook(hook: str, act) -> PluginHost:
@@ -248,9 +255,30 @@ def broken_with(error: BaseException) -> None:
 def test_only_free_names_with_texts_reach_a_run(answer, left):
     host = host_of(plugin("bad", run_environment=lambda self, order: answer))
     bare = host_of().prepare(order("management_command"), SITE).env
-    spec = host.prepare(order("management_command"), SITE)
+    spec = with_environment(host, order("management_command"))
     assert spec.env == {**bare, **left}
     assert failed_hooks(host) == [("bad", "scheduler_run_environment", 1)]
+
+
+def test_a_hook_that_fails_for_one_run_of_a_batch_keeps_nothing_from_the_others():
+    def add(self, order):
+        return {"TRACE": str(order.attempt)} if order.attempt != 2 else broken_with(SystemExit(1))
+
+    host = host_of(plugin("one", run_environment=add))
+    batch = [replace(order("management_command"), run_id=uuid4(), attempt=n) for n in (1, 2, 3)]
+    assert list(host.environments(batch).values()) == [{"TRACE": "1"}, {}, {"TRACE": "3"}]
+    assert failed_hooks(host) == [("one", "scheduler_run_environment", 1)]
+
+
+def test_what_was_answered_before_the_limit_counts(gate):
+    def add(self, order):
+        if order.attempt == 2:
+            gate.wait()
+        return {"TRACE": str(order.attempt)}
+
+    host = host_of(plugin("one", run_environment=add))
+    batch = [replace(order("management_command"), run_id=uuid4(), attempt=n) for n in (1, 2, 3)]
+    assert list(host.environments(batch).values()) == [{"TRACE": "1"}, {}, {}]
 
 
 def test_an_executor_goes_over_the_environment_of_plugins():
@@ -265,7 +293,7 @@ def test_an_executor_goes_over_the_environment_of_plugins():
             executors=lambda self: [Own()],
         )
     )
-    env = host.prepare(order("http"), SITE).env
+    env = with_environment(host, order("http")).env
     assert (env["PLACE"], env["MORE"]) == ("own", "1")
 
 

@@ -15,6 +15,7 @@ from scheduler.domain.placement import capability_of
 from scheduler.domain.values import LaunchSpec, RunResult, StartOrder, WorkerFacts
 from scheduler.ports import LogChunk
 from scheduler.runtime.parts import Adapters, Parts
+from scheduler.runtime.starter import Prepared
 from scheduler.store.cluster import SqlClusterStore
 from scheduler.store.leader import SqlLeaderStore
 from scheduler.store.leases import SqlLeaseStore
@@ -250,7 +251,10 @@ class Process:
             term_changed=lambda term: None,
         )
 
-    def _prepare(self, order: StartOrder, worker_id: str) -> LaunchSpec:
+    def _prepare(self, orders: Sequence[StartOrder], worker_id: str) -> dict[UUID, Prepared]:
+        return {order.run_id: self._prepare_one(order) for order in orders}
+
+    def _prepare_one(self, order: StartOrder) -> LaunchSpec:
         self.world.orders[order.run_id] = order
         return LaunchSpec(
             order.run_id,

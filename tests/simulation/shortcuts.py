@@ -11,6 +11,7 @@ from pytest import MonkeyPatch
 
 from scheduler.domain import liveness
 from scheduler.domain.errors import StaleEpoch
+from scheduler.domain.values import LaunchSpec
 from scheduler.execution.running import RunTable
 from scheduler.ports import Command, PingReply
 from scheduler.runtime.agent import Agent
@@ -130,7 +131,8 @@ def rejoined_worker_starts_old_claims(patch: MonkeyPatch) -> None:
     """What was claimed under an ended lease starts under the next one."""
 
     def start(self: Starter, items: Sequence[Handled], worker_id: str) -> bool:
-        self._host.launch([self._prepare(item.order, worker_id) for item in items])
+        prepared = self._prepare([item.order for item in items], worker_id).values()
+        self._host.launch([one for one in prepared if isinstance(one, LaunchSpec)])
         return True
 
     patch.setattr(Starter, "start", start)

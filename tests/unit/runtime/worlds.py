@@ -25,6 +25,7 @@ from scheduler.runtime.agent import Agent
 from scheduler.runtime.config import RuntimeConfig
 from scheduler.runtime.lease import LeaseKeeper
 from scheduler.runtime.member import Member
+from scheduler.runtime.starter import Prepared
 from scheduler.testing.journal import MemoryJournal
 
 NOON = datetime(2026, 11, 23, 12, 0, tzinfo=UTC)
@@ -325,8 +326,11 @@ class OneWorker:
     def running_row(self, run_id: UUID, token: UUID) -> MyRow:
         return MyRow(run_id, RunState.RUNNING, 1, token, cancel_requested=False)
 
-    def _prepare(self, given: StartOrder, worker_id: str) -> LaunchSpec:
-        return LaunchSpec(given.run_id, ("noop",), {}, f"/logs/{given.run_id}.log")
+    def _prepare(self, given: Sequence[StartOrder], worker_id: str) -> dict[UUID, Prepared]:
+        return {
+            one.run_id: LaunchSpec(one.run_id, ("noop",), {}, f"/logs/{one.run_id}.log")
+            for one in given
+        }
 
 
 def again(given: StartOrder, assign_seq: int) -> StartOrder:

@@ -2,7 +2,7 @@
 
 import os
 import socket
-from collections.abc import Callable, Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from datetime import UTC, datetime
 from pathlib import Path
@@ -24,8 +24,9 @@ from scheduler.bootstrap.worker_view import WorkerSight
 from scheduler.coordination.bell import RedisBell
 from scheduler.coordination.locks import RedisLeaderLock
 from scheduler.coordination.presence import RedisPresence
+from scheduler.domain.errors import SchedulerError
 from scheduler.domain.placement import capability_of
-from scheduler.domain.values import LaunchSpec, StartOrder, WorkerFacts
+from scheduler.domain.values import StartOrder, WorkerFacts
 from scheduler.execution.host import ProcessHost
 from scheduler.execution.journal import RunJournal
 from scheduler.execution.spool import Spool
@@ -35,6 +36,7 @@ from scheduler.runtime.bells import FallbackBell
 from scheduler.runtime.clock import SystemClock
 from scheduler.runtime.fanout import ThreadFanout
 from scheduler.runtime.parts import Adapters, Parts
+from scheduler.runtime.starter import Prepare, Prepared
 from scheduler.runtime.supervisor import Loop
 from scheduler.runtime.worker import Worker
 from scheduler.store.cluster import SqlClusterStore
@@ -175,10 +177,20 @@ class WorkerProcess:
         )
 
 
-def _preparing(settings: SettingsInForce, logs: RunLogs) -> Callable[[StartOrder, str], LaunchSpec]:
-    def prepare(order: StartOrder, worker_id: str) -> LaunchSpec:
+def _preparing(settings: SettingsInForce, logs: RunLogs) -> Prepare:
+    def prepare(orders: Sequence[StartOrder], worker_id: str) -> dict[UUID, Prepared]:
+        added = settings.plugins.environments(orders)
+        return {order.run_id: prepare_one(order, worker_id, added) for order in orders}
+
+    def prepare_one(
+        order: StartOrder, worker_id: str, added: Mapping[UUID, Mapping[str, str]]
+    ) -> Prepared:
         path = logs.new_path(datetime.now(UTC).date(), order.job_name, order.run_id)
-        return settings.plugins.prepare(order, LaunchSite(worker_id, str(path)))
+        site = LaunchSite(worker_id, str(path))
+        try:
+            return settings.plugins.prepare(order, site, added[order.run_id])
+        except SchedulerError as error:
+            return error
 
     return prepare
 

@@ -155,8 +155,9 @@ class SchedulerHooks:
     def scheduler_run_environment(self, order: StartOrder) -> Mapping[str, str]:
         """What a run finds in its environment beside its own.
 
-        On the way of every run, so with a short time limit; after a failure or past the limit the
-        run starts without. Names that begin with ``SCHEDULER_`` are left out.
+        On the way of every run, so with a short time limit, which runs that start together share;
+        after a failure or past the limit a run starts without. Names that begin with
+        ``SCHEDULER_`` are left out.
         """
         raise NotImplementedError
 

@@ -9,6 +9,7 @@ for themselves stops the start with a PluginProblem. The modules beside this one
 
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
+from uuid import UUID
 
 from scheduler.plugin_api.archive_reading import ArchiveReader, Archives
 from scheduler.plugin_api.calls import PluginCalls
@@ -21,7 +22,7 @@ from scheduler.plugin_api.mounts import PageAnswer, PageRequest, UrlMount, Worke
 from scheduler.plugin_api.plugin import Plugin
 from scheduler.plugin_api.reports import HealthResult, Reports
 from scheduler.plugin_api.resolution import Resolved
-from scheduler.plugin_api.running import Running
+from scheduler.plugin_api.running import NOTHING_ADDED, Running
 from scheduler.plugin_api.services import LeadershipChange, WorkerView
 from scheduler.plugin_api.settings import SettingsModel
 from scheduler.plugin_api.surroundings import PluginService, Surroundings
@@ -114,13 +115,20 @@ class PluginHost:
         """All executors by name. Raises PluginProblem for a name that two plugins want."""
         return self._running.executors
 
-    def prepare(self, order: StartOrder, site: LaunchSite) -> LaunchSpec:
+    def prepare(
+        self, order: StartOrder, site: LaunchSite, environment: Mapping[str, str] = NOTHING_ADDED
+    ) -> LaunchSpec:
         """The process of an order: the executor's word on what to run, the order's on all else,
-        with the environment that plugins add (the executor's, and the core's, go over it).
+        with the ``environment`` that plugins add (the executor's, and the core's, go over it).
 
         Raises UnknownExecutor, PluginProblem, or another SchedulerError for a bad order.
         """
-        return self._running.prepare(order, site)
+        return self._running.prepare(order, site, environment)
+
+    def environments(self, orders: Sequence[StartOrder]) -> Mapping[UUID, Mapping[str, str]]:
+        """What plugins add to the environment of each run, by its id; nothing of a plugin that
+        failed, or that had not answered for it within the limit."""
+        return self._running.environments(orders)
 
     def validate_job(self, executor: str, job: JobSketch) -> str | None:
         """None, or the sentence that says why the job cannot be run as it is."""

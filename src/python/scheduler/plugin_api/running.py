@@ -1,7 +1,9 @@
 """What plugins have a say in when a run starts: its executor, and its environment."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from types import MappingProxyType
 from typing import Any, TypeIs
+from uuid import UUID
 
 from scheduler.domain.errors import PluginProblem, SchedulerError, UnknownExecutor
 from scheduler.domain.launching import run_environment
@@ -13,6 +15,7 @@ from scheduler.plugin_api.values import Executor, JobSketch, LaunchSite, LaunchS
 EXECUTOR_SECONDS = 5.0
 ENVIRONMENT_SECONDS = 0.5
 ENVIRONMENT = "scheduler_run_environment"
+NOTHING_ADDED: Mapping[str, str] = MappingProxyType({})
 
 
 class Running:
@@ -22,7 +25,7 @@ class Running:
         self._calls = calls
         self._executors: dict[str, Executor] | None = None
         self._owners: dict[str, str] = {}
-        self._environments = calls.having(ENVIRONMENT)
+        self._adders = calls.having(ENVIRONMENT)
 
     @property
     def executors(self) -> Mapping[str, Executor]:
@@ -30,7 +33,9 @@ class Running:
             self._executors = self._all_executors()
         return self._executors
 
-    def prepare(self, order: StartOrder, site: LaunchSite) -> LaunchSpec:
+    def prepare(
+        self, order: StartOrder, site: LaunchSite, environment: Mapping[str, str] = NOTHING_ADDED
+    ) -> LaunchSpec:
         executor = self._executor(order.executor)
         try:
             spec = self._within(order.executor, lambda: executor.launch(order, site))
@@ -41,7 +46,17 @@ class Running:
             raise
         except (Exception, SystemExit) as error:
             raise self._broke(order.executor, error) from error
-        return _completed(spec, order, site, self._environment(order))
+        return _completed(spec, order, site, environment)
+
+    def environments(self, orders: Sequence[StartOrder]) -> dict[UUID, dict[str, str]]:
+        """One wait for each plugin, however many orders: handing a call to another thread costs
+        more than the call."""
+        found: dict[UUID, dict[str, str]] = {order.run_id: {} for order in orders}
+        for plugin in self._adders:
+            for run_id, answers in self._added_by(plugin, orders).items():
+                for answer in answers:
+                    found[run_id] |= self._allowed(plugin, answer)
+        return found
 
     def validate_job(self, executor: str, job: JobSketch) -> str | None:
         try:
@@ -84,16 +99,21 @@ class Running:
             problem = f"raised {type(error).__name__} in its executor {executor!r}"
         return PluginProblem(owner, problem, "see the log, and report it to the plugin's author")
 
-    def _environment(self, order: StartOrder) -> dict[str, str]:
-        found: dict[str, str] = {}
-        for plugin in self._environments:
-            arguments = {"order": order}
-            answers = self._calls.ask(
-                plugin, ENVIRONMENT, arguments, seconds=ENVIRONMENT_SECONDS, often=True
-            )
-            for answer in answers or ():
-                found |= self._allowed(plugin, answer)
-        return found
+    def _added_by(self, plugin: str, orders: Sequence[StartOrder]) -> dict[UUID, list[Any]]:
+        """The answers for the orders that one plugin was asked for within the limit."""
+        answers: dict[UUID, list[Any]] = {}
+
+        def ask_all() -> None:
+            for order in orders:
+                ask = self._calls.hook(plugin, ENVIRONMENT, {"order": order})
+                try:
+                    answers[order.run_id] = ask() if ask else []
+                except (Exception, SystemExit) as error:
+                    self._calls.failures.add(plugin, ENVIRONMENT, error)
+
+        self._calls.guarded(plugin, ENVIRONMENT, ask_all, ENVIRONMENT_SECONDS, often=True)
+        # A copy: a call that was left behind may still add to it.
+        return dict(answers)
 
     def _allowed(self, plugin: str, answer: Any) -> dict[str, str]:
         """What of an answer reaches the run; the rest is counted as a failure."""

@@ -20,7 +20,6 @@ from scheduler.domain.errors import DatabaseUnavailable, TimelineChanged
 from scheduler.domain.placement import capability_of
 from scheduler.domain.values import (
     ForkServerLost,
-    LaunchSpec,
     ProcessEvent,
     ProcessExited,
     ProcessNotStarted,
@@ -38,7 +37,7 @@ from scheduler.runtime.member import Member
 from scheduler.runtime.orders import Handled, OrderBook
 from scheduler.runtime.replayer import Replayer
 from scheduler.runtime.reporter import Reporter
-from scheduler.runtime.starter import Starter
+from scheduler.runtime.starter import Prepare, Starter
 
 log = structlog.get_logger(__name__)
 
@@ -56,9 +55,8 @@ HOLD_SECONDS = 0.5
 class Agent:
     """Executes the orders of one worker.
 
-    ``prepare(order, worker_id)`` makes the process of an order (an executor's word; it may raise
-    SchedulerError). ``ring`` tells the leader that runs ended: others may start. ``finished`` is
-    handed the results that became the runs' outcomes.
+    ``prepare`` makes the processes of orders. ``ring`` tells the leader that runs ended: others may
+    start. ``finished`` is handed the results that became the runs' outcomes.
     """
 
     def __init__(
@@ -69,7 +67,7 @@ class Agent:
         spool: Spool,
         journal: Journal,
         config: Callable[[], RuntimeConfig],
-        prepare: Callable[[StartOrder, str], LaunchSpec],
+        prepare: Prepare,
         new_token: Callable[[], UUID],
         random: Random,
         wake: Event,

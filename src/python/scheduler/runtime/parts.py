@@ -7,7 +7,7 @@ from threading import Event
 from uuid import UUID
 
 from scheduler.domain.errors import StaleEpoch
-from scheduler.domain.values import LaunchSpec, RunResult, StartOrder, WorkerFacts
+from scheduler.domain.values import RunResult, WorkerFacts
 from scheduler.ports import (
     Bell,
     Clock,
@@ -40,6 +40,7 @@ from scheduler.runtime.presence import PresenceKeeper
 from scheduler.runtime.reaper import Reaper
 from scheduler.runtime.reloader import Reloader
 from scheduler.runtime.service import WorkerCommands
+from scheduler.runtime.starter import Prepare
 
 
 @dataclass(frozen=True)
@@ -67,7 +68,7 @@ class Adapters:
     new_uuid: Callable[[], UUID]
     new_worker_id: Callable[[], str]
     random: Random
-    prepare: Callable[[StartOrder, str], LaunchSpec]
+    prepare: Prepare
     reload: Callable[[], None]
     read_log: Callable[[UUID, int, int], LogChunk]
     term_changed: Callable[[Term | None], None]

@@ -6,8 +6,9 @@ under the old id must not start any more, for the leader will call it orphaned a
 elsewhere, trusting that nothing of that life is left.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from threading import Lock
+from uuid import UUID
 
 import structlog
 
@@ -19,6 +20,11 @@ from scheduler.runtime.orders import Handled
 
 log = structlog.get_logger(__name__)
 
+type Prepared = LaunchSpec | SchedulerError
+"""The process of an order, or why there can be none (an executor's word)."""
+type Prepare = Callable[[Sequence[StartOrder], str], Mapping[UUID, Prepared]]
+"""``prepare(orders, worker_id)``: what becomes of each order, by its run's id."""
+
 
 class Starter:
     """``failed`` is told of each run that no process could be prepared for. Safe for threads."""
@@ -27,7 +33,7 @@ class Starter:
         self,
         member: Member,
         host: ProcessHost,
-        prepare: Callable[[StartOrder, str], LaunchSpec],
+        prepare: Prepare,
         failed: Callable[[ProcessNotStarted], None],
     ) -> None:
         self._member, self._host = member, host
@@ -36,7 +42,9 @@ class Starter:
 
     def start(self, items: Sequence[Handled], worker_id: str) -> bool:
         """Start what was claimed as ``worker_id``; False, and nothing, when that life is over."""
-        specs = [spec for item in items if (spec := self._spec(item, worker_id)) is not None]
+        prepared = self._prepare([item.order for item in items], worker_id)
+        made = [(item, prepared[item.order.run_id]) for item in items]
+        specs = [spec for each in made if (spec := self._spec(*each, worker_id)) is not None]
         with self._lock:
             if not self._member.joined or self._member.worker_id != worker_id:
                 log.error("claims_of_an_ended_life", worker_id=worker_id, count=len(items))
@@ -60,14 +68,12 @@ class Starter:
         with self._lock:
             return
 
-    def _spec(self, item: Handled, worker_id: str) -> LaunchSpec | None:
+    def _spec(self, item: Handled, prepared: Prepared, worker_id: str) -> LaunchSpec | None:
         order = item.order
-        try:
-            spec = self._prepare(order, worker_id)
-        except SchedulerError as error:
-            self._failed(ProcessNotStarted(order.run_id, str(error)))
+        if isinstance(prepared, SchedulerError):
+            self._failed(ProcessNotStarted(order.run_id, str(prepared)))
             return None
-        item.log_ref = spec.log_path
+        item.log_ref = prepared.log_path
         log.info(
             "run_claimed",
             run_id=str(order.run_id),
@@ -76,4 +82,4 @@ class Starter:
             worker_id=worker_id,
             epoch=order.assign_seq >> 32,
         )
-        return spec
+        return prepared
