@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Mapping, Sequence
+from threading import Lock
 from typing import TYPE_CHECKING
 
 from scheduler.plugin_api.hookspecs import hookimpl
@@ -10,13 +11,12 @@ from scheduler.plugin_api.mounts import UrlMount, WorkerPage
 from scheduler.plugin_api.plugin import Plugin
 from scheduler.plugin_api.services import LeadershipChange, Service, WorkerView
 from scheduler.plugin_api.values import HealthCheck, RunState, RunTransition, StartOrder
-from scheduler_monitoring.health import checks
 from scheduler_monitoring.settings import MonitoringSettings
 from scheduler_monitoring.tracing.identity import EXECUTE, sampler_of, traceparent, tracing_wanted
-from scheduler_monitoring.worker_page import WorkerFigures, WorkerPageAnswer
 
 if TYPE_CHECKING:
     from scheduler_monitoring.tracing.exporting import TraceExporter
+    from scheduler_monitoring.worker_page import WorkerFigures
 
 
 class MonitoringPlugin(Plugin):
@@ -32,7 +32,8 @@ class MonitoringPlugin(Plugin):
         return super().__new__(TracingMonitoringPlugin if traces else cls)
 
     def __init__(self) -> None:
-        self._figures = WorkerFigures(self._max_jobs)
+        self._lock = Lock()
+        self._made: WorkerFigures | None = None
 
     @hookimpl
     def scheduler_django_apps(self) -> Sequence[str]:
@@ -44,7 +45,9 @@ class MonitoringPlugin(Plugin):
 
     @hookimpl
     def scheduler_worker_pages(self, worker: WorkerView) -> Sequence[WorkerPage]:
-        return (WorkerPage("/metrics", WorkerPageAnswer(self._figures, worker, self._token)),)
+        from scheduler_monitoring.worker_page import WorkerPageAnswer
+
+        return (WorkerPage("/metrics", WorkerPageAnswer(self._figures(), worker, self._token)),)
 
     @hookimpl
     def scheduler_leader_services(self, worker: WorkerView) -> Sequence[Service]:
@@ -56,15 +59,26 @@ class MonitoringPlugin(Plugin):
 
     @hookimpl
     def scheduler_runs_measured(self, measures: Sequence[RunMeasure]) -> None:
-        self._figures.measured(measures)
+        self._figures().measured(measures)
 
     @hookimpl
     def scheduler_leadership_changed(self, change: LeadershipChange) -> None:
-        self._figures.leadership_changed(change)
+        self._figures().leadership_changed(change)
 
     @hookimpl
     def scheduler_health_checks(self) -> Sequence[HealthCheck]:
+        from scheduler_monitoring.health import checks
+
         return checks(lambda: self.settings)
+
+    def _figures(self) -> "WorkerFigures":
+        # Made by a worker only: what the server of its forks does not load, no fork has to copy.
+        from scheduler_monitoring.worker_page import WorkerFigures
+
+        with self._lock:
+            if self._made is None:
+                self._made = WorkerFigures(self._max_jobs)
+            return self._made
 
     def _token(self) -> str:
         return self.settings.metrics_token.get_secret_value()
@@ -105,7 +119,7 @@ class TracingMonitoringPlugin(MonitoringPlugin):
         from scheduler_monitoring.tracing.exporting import TraceExporter
 
         if self._exporter is None:
-            self._exporter = TraceExporter(self._sampler, self._figures.traced)
+            self._exporter = TraceExporter(self._sampler, self._figures().traced)
         close_old_connections()
         self._exporter.export(transitions)
 

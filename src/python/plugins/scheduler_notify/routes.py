@@ -4,7 +4,6 @@ from collections.abc import Iterable, Sequence
 from functools import lru_cache
 from typing import Annotated, Any, Literal
 
-import yaml
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, TypeAdapter, ValidationError
 
 from scheduler.plugin_api.settings import Unusable
@@ -82,19 +81,19 @@ def checked_routes(text: str) -> str:
 def _loaded(text: str) -> Any:
     if len(text) > LONGEST_TEXT:
         raise Unusable(f"at most {LONGEST_TEXT:,} characters of YAML or JSON")
+    # Where no routes are set, no process has to load it: forks copy what is loaded.
+    import yaml
+
     try:
         # Every scalar stays text: YAML would take 18:00 for the number 1080.
         return yaml.load(text, Loader=yaml.BaseLoader)  # noqa: S506 - it makes only text
     except yaml.YAMLError as error:
-        raise Unusable(f"a list of routes in YAML or JSON; {_line(error)}") from None
+        where = getattr(error, "problem_mark", None)
+        place = f"line {where.line + 1}, column {where.column + 1}: " if where else ""
+        problem = getattr(error, "problem", None) or "it cannot be read"
+        raise Unusable(f"a list of routes in YAML or JSON; {place}{problem}") from None
     except RecursionError:
         raise Unusable("a list of routes in YAML or JSON; this one is nested too deeply") from None
-
-
-def _line(error: yaml.YAMLError) -> str:
-    mark = getattr(error, "problem_mark", None)
-    where = f"line {mark.line + 1}, column {mark.column + 1}: " if mark else ""
-    return f"{where}{getattr(error, 'problem', None) or 'it cannot be read'}"
 
 
 def _place_and_words(error: ValidationError) -> str:
