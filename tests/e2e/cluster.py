@@ -73,9 +73,11 @@ class Cluster(DemoCluster):
         self._lines: dict[int, tuple[Line, Line]] = {}
         self.began = datetime.now(UTC)
 
+    def jobs_to_load(self) -> Sequence[str]:
+        """The definitions that the workers find when they come up."""
+        return self._loading(self._definitions)
+
     def start_workers(self) -> None:
-        """Loads the definitions first: the workers find them when they come up."""
-        self.define(self._definitions)
         self.began = datetime.now(UTC)
         super().start_workers()
 
@@ -111,9 +113,12 @@ class Cluster(DemoCluster):
 
     def define(self, jobs: Iterable[Mapping[str, Any]]) -> None:
         """Load definitions (see ``job``)."""
+        self.manage("sample_load", *self._loading(jobs))
+
+    def _loading(self, jobs: Iterable[Mapping[str, Any]]) -> Sequence[str]:
         path = self.layout.root / "jobs.json"
         self.write_definitions(path, jobs)
-        self.manage("sample_load", "--file", str(path))
+        return ("--file", str(path))
 
     def write_definitions(self, path: Path, jobs: Iterable[Mapping[str, Any]]) -> None:
         """A file for ``sample_load --file``."""

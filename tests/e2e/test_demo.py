@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -13,6 +14,7 @@ from pathlib import Path
 import psutil
 import pytest
 
+from scheduler_demo.monitoring import LocalAlertmanager, LocalPrometheus
 from scheduler_demo.services import wait_until
 
 pytestmark = [pytest.mark.postgres, pytest.mark.valkey, pytest.mark.slow]
@@ -22,11 +24,11 @@ def environment() -> dict[str, str]:
     return {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
 
 
-def check(folder: Path, *argv: str) -> subprocess.CompletedProcess[str]:
+def check(folder: Path, *argv: str, path: str = "") -> subprocess.CompletedProcess[str]:
     command = [sys.executable, "-m", "scheduler_demo", "--data-dir", str(folder), "--port", "0"]
     return subprocess.run(
         [*command, "--json", *argv],
-        env=environment(),
+        env=environment() | ({"PATH": path} if path else {}),
         capture_output=True,
         text=True,
         timeout=240,
@@ -70,10 +72,19 @@ def alive(family: list[psutil.Process]) -> list[psutil.Process]:
     return [p for p in family if p.is_running() and p.status() != psutil.STATUS_ZOMBIE]
 
 
-def test_a_check_with_a_killed_leader_finds_nothing_lost_and_nothing_doubled(folder):
-    done = check(folder / "pg", "--check", "15", "--kill-leader", "--jobs", "pulse")
+@pytest.fixture(scope="module")
+def checked(folder: Path) -> subprocess.CompletedProcess[str]:
+    """A check of the whole demo, whose leader is killed."""
+    for server in (LocalPrometheus, LocalAlertmanager):
+        assert server.program(), f"apt-get install -y {server.programs[0]}"
+    done = check(folder / "pg", "--check", "15", "--kill-leader")
     assert done.returncode == 0, done.stdout + done.stderr
-    summary = json.loads(done.stdout)
+    return done
+
+
+def test_a_check_with_a_killed_leader_finds_nothing_lost_and_nothing_doubled(checked):
+    summary = json.loads(checked.stdout)
+    assert summary["ok"]
     assert summary["slots"]["due"] > 0
     assert summary["slots"]["due"] == summary["slots"]["covered"]
     assert (summary["slots"]["lost"], summary["slots"]["doubled"]) == (0, 0)
@@ -83,30 +94,58 @@ def test_a_check_with_a_killed_leader_finds_nothing_lost_and_nothing_doubled(fol
     assert summary["runs"]["SUCCEEDED"] > 0
 
 
-def test_a_check_of_all_jobs_posts_events_and_finds_each_run_that_was_promised(folder):
-    done = check(folder / "all", "--check", "10")
-    assert done.returncode == 0, done.stdout + done.stderr
-    events = json.loads(done.stdout)["events"]
+def test_it_posts_events_and_finds_each_run_that_was_promised(checked):
+    events = json.loads(checked.stdout)["events"]
     assert events["posted"] > 5
     assert events["runs"] == events["promised"] > events["posted"]
     assert (events["lost"], events["doubled"]) == (0, 0)
 
 
-def test_a_check_finds_that_logs_were_archived_and_read_back(folder):
-    done = check(folder / "logs", "--check", "8", "--jobs", "pulse", "--workers", "2")
-    assert done.returncode == 0, done.stdout + done.stderr
-    archive = json.loads(done.stdout)["archive"]
+def test_it_finds_that_logs_were_archived_and_read_back(checked):
+    archive = json.loads(checked.stdout)["archive"]
     assert archive["archived"] > 0
     assert (archive["pending"], archive["failed"]) == (0, 0)
-    assert "logs of ended runs: http://127.0.0.1:" in done.stderr
+    assert "logs of ended runs: http://127.0.0.1:" in checked.stderr
 
 
-def test_sqlite_serves_one_host_too(folder):
-    done = check(folder / "lite", "--check", "8", "--database", "sqlite", "--jobs", "pulse")
+def test_it_tells_the_addresses_of_prometheus_and_alertmanager(checked):
+    told = set(re.findall(r"^(\w+): http://127\.0\.0\.1:[0-9]+$", checked.stderr, re.MULTILINE))
+    assert told == {"Prometheus", "Alertmanager"}
+
+
+@pytest.fixture(scope="module")
+def small(folder: Path) -> subprocess.CompletedProcess[str]:
+    """A check over SQLite, on a machine that has neither Prometheus nor Alertmanager."""
+    names = {*LocalPrometheus.programs, *LocalAlertmanager.programs}
+    done = check(
+        folder / "lite",
+        *("--check", "8", "--database", "sqlite", "--jobs", "pulse", "--workers", "2"),
+        path=path_without(names, folder / "bin"),
+    )
     assert done.returncode == 0, done.stdout + done.stderr
-    summary = json.loads(done.stdout)
+    return done
+
+
+def path_without(names: set[str], folder: Path) -> str:
+    """A PATH with all programs of the present one but these."""
+    folder.mkdir()
+    for each in os.environ["PATH"].split(os.pathsep):
+        for program in Path(each).iterdir() if Path(each).is_dir() else ():
+            link = folder / program.name
+            if program.name not in names and not link.is_symlink():
+                link.symlink_to(program.absolute())
+    return str(folder)
+
+
+def test_sqlite_serves_one_host_too(small):
+    summary = json.loads(small.stdout)
     assert summary["slots"]["due"] == summary["slots"]["covered"] > 0
     assert summary["archive"] is None
+
+
+def test_without_prometheus_and_alertmanager_it_says_how_to_get_them_and_goes_on(small):
+    assert json.loads(small.stdout)["ok"]
+    assert "apt-get install -y prometheus prometheus-alertmanager" in small.stderr
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])

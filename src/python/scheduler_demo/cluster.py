@@ -93,9 +93,6 @@ class DemoCluster:
             if seaweed is not None:
                 with self._step("SeaweedFS (begun at once)"):
                     seaweed.result()
-        if self._jobs is not None:
-            with self._step("sample jobs"):
-                self.manage("sample_load", "--jobs", self._jobs, "--burst", str(self._burst))
         if self._web_port is not None:
             with self._step("web"):
                 self._start_web(self._web_port or free_port())
@@ -108,10 +105,8 @@ class DemoCluster:
                 self._start_postgres(self.postgres)
         with self._step("Valkey"):
             self.valkey.start()
-        with self._step("certificates"):
-            self.make_certificates()
-        with self._step("migrations"):
-            self.manage("migrate", "--verbosity", "0")
+        with self._step("certificates, tables, jobs"):
+            self.prepare()
 
     @property
     def dsn(self) -> str:
@@ -157,10 +152,15 @@ class DemoCluster:
             raise DemoProblem(f"{arguments[0]} failed (exit {done.returncode}): {lines[-1]}")
         return done
 
-    def make_certificates(self) -> None:
-        """Mint development certificates where there are none yet."""
-        if not (self.layout.tls / "tls.crt").exists():
-            self.manage("scheduler_dev_certs", "--dir", str(self.layout.tls))
+    def prepare(self) -> None:
+        """Certificates where there are none yet, the tables, and the jobs."""
+        wanted = self.jobs_to_load()
+        load = ("--load", *wanted) if wanted else ()
+        self.manage("sample_prepare", "--tls-dir", str(self.layout.tls), *load)
+
+    def jobs_to_load(self) -> Sequence[str]:
+        """Arguments for ``sample_load``; none: nothing is loaded."""
+        return () if self._jobs is None else ("--jobs", self._jobs, "--burst", str(self._burst))
 
     def start_workers(self) -> None:
         """Start the workers side by side; returns when all have joined and one leads."""
