@@ -31,8 +31,9 @@ _REFRESH_SECONDS = 1.0
 _LINE_SECONDS = 10.0
 _WIDEST_BAR = 24
 _ENDED_SHOWN = 2
+_LINK_SECONDS = 60.0
 # Of the headline, of the other tables with six workers, of all tables' frames, and of the link.
-_OTHER_LINES = 33
+_OTHER_LINES = 37
 
 
 class Screen:
@@ -41,6 +42,7 @@ class Screen:
     def __init__(self, cluster: DemoCluster, say: Callable[[str], None]) -> None:
         self._cluster, self._say = cluster, say
         self._told: set[str] = set()
+        self._link, self._link_until = "", 0.0
 
     def show(self) -> None:
         """Until KeyboardInterrupt."""
@@ -63,6 +65,7 @@ class Screen:
             if time.monotonic() >= next_line:
                 picture = _try_picture()
                 self._say(as_line(picture) if picture else "the database does not answer")
+                self._tell_link(picture)
                 next_line = time.monotonic() + _LINE_SECONDS
             time.sleep(_REFRESH_SECONDS)
 
@@ -71,6 +74,20 @@ class Screen:
             if name not in self._told:
                 self._told.add(name)
                 self._say(f"{name} ended by itself: {tail}")
+
+    def _tell_link(self, picture: Picture | None) -> None:
+        if picture and picture.archived_log and not self._link:
+            self._link = picture.archived_log
+            self._say(f"an archived log: {self._link}")
+
+    def _archived(self, picture: Picture) -> Text:
+        """One link for a minute, so that it can be copied; all of it, for its signature opens the
+        bucket, and not every terminal can be clicked on."""
+        if picture.archived_log is None:
+            return Text("no log is archived yet", style="dim")
+        if time.monotonic() >= self._link_until:
+            self._link, self._link_until = picture.archived_log, time.monotonic() + _LINK_SECONDS
+        return Text.assemble("an archived log: ", (self._link, f"link {self._link}"))
 
     def render(self, height: int) -> Group:
         """The cluster as it is now, as tables that fit into so many lines; and what has ended
@@ -82,7 +99,7 @@ class Screen:
                 _workers(picture),
                 _runs(picture),
                 _due(picture),
-                _archived(picture),
+                self._archived(picture),
             ]
             if picture
             else [Text("The database does not answer.", style="bold red")]
@@ -165,15 +182,6 @@ def _due(picture: Picture) -> Table:
         at = due.due_at.astimezone().strftime("%m-%d %H:%M:%S")
         table.add_row(due.job_name, at, f"{left:.0f} s" if left >= 0 else f"waits {-left:.0f} s")
     return table
-
-
-def _archived(picture: Picture) -> Text:
-    """A link of its own that a terminal opens whole: its signature is long."""
-    if picture.archived_log is None:
-        return Text("no log is archived yet", style="dim")
-    address = picture.archived_log
-    shown = address.partition("?")[0]
-    return Text.assemble("an archived log: ", (shown, f"link {address}"))
 
 
 def _table(title: str, *columns: str) -> Table:
