@@ -1,5 +1,7 @@
 """What we ask of the store, against a real one."""
 
+from concurrent.futures import ThreadPoolExecutor
+
 import pytest
 
 from scheduler_log_archive import deposit as deposits
@@ -83,8 +85,8 @@ def test_an_upload_in_parts_that_fails_leaves_nothing_behind(bucket):
 
 def test_more_than_a_thousand_objects_are_listed_and_deleted(bucket):
     prefix = f"{bucket.settings.log_archive_prefix}/many/"
-    for number in range(1005):
-        bucket.put(f"{prefix}{number:04}", b"", PLAIN)
+    with ThreadPoolExecutor(4) as pool:
+        list(pool.map(lambda number: bucket.put(f"{prefix}{number:04}", b"", PLAIN), range(1005)))
     keys = [key for key, _ in bucket.list(prefix)]
     assert len(keys) == 1005
     bucket.delete(keys)

@@ -22,6 +22,7 @@ def own_store(server_folder):
     """A store that the test may stop."""
     with EmbeddedSeaweed(server_folder / "stopped-and-started") as server:
         yield server
+        server.kill()
 
 
 def lines_of(logged, event):

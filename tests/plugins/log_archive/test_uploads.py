@@ -241,8 +241,10 @@ def test_a_worker_that_leaves_archives_what_has_ended(machine, settings):
     assert machine.uploads.tick() > 0, "and does nothing more afterwards"
 
 
-def test_while_a_large_log_goes_up_the_chunks_of_others_do_too(machine, settings, monkeypatch):
+def test_while_a_large_log_goes_up_the_chunks_of_others_do_too(machine, make_settings, monkeypatch):
     """The store takes the large one only once it has the chunk of the run that goes on."""
+    settings = machine.settings = make_settings(log_archive_chunk_seconds=0.5)
+    machine.restart()
     large, running = machine.run_and_end(b"large"), a_run()
     machine.write(running, b"one\n")
     machine.uploads.tick()

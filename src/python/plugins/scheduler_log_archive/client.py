@@ -3,6 +3,7 @@
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import cache
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
@@ -46,14 +47,19 @@ _REFUSALS = {
 
 def make_client(settings: LogArchiveSettings) -> "S3Client":
     """A client, safe for threads, with time limits. Asks nobody, unless it has to look for
-    credentials. Takes some 200 ms. Raises ArchiveRefused for a configuration boto3 cannot use."""
+    credentials. The first of a process takes some 200 ms, each more 15. Raises ArchiveRefused for
+    a configuration boto3 cannot use."""
     # 100 ms and more, which only a process that speaks to the store should pay.
+    import botocore.session
     from boto3.session import Session
     from botocore.exceptions import BotoCoreError
 
     _check_ca_file(settings)
+    knows_services = botocore.session.get_session()
+    knows_services.register_component("data_loader", _service_descriptions())
     try:
         session = Session(
+            botocore_session=knows_services,
             aws_access_key_id=settings.log_archive_access_key_id or None,
             aws_secret_access_key=settings.log_archive_secret_access_key.get_secret_value() or None,
             region_name=settings.log_archive_s3_region or None,
@@ -68,6 +74,14 @@ def make_client(settings: LogArchiveSettings) -> "S3Client":
     except (BotoCoreError, OSError, ValueError) as error:
         why = f"the client cannot be made: {error}"
         raise ArchiveRefused(where(settings), why, "check the settings") from None
+
+
+@cache
+def _service_descriptions() -> Any:
+    """What botocore reads of S3 from its files, megabytes of JSON, once for the process."""
+    import botocore.loaders
+
+    return botocore.loaders.create_loader()
 
 
 def _check_ca_file(settings: LogArchiveSettings) -> None:
