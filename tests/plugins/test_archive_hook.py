@@ -15,6 +15,9 @@ class Archive:
     def link(self, run):
         return f"https://logs.example.com/{run.run_id}"
 
+    def takes_logs(self):
+        return True
+
 
 def test_hook_scheduler_log_archive():
     nothing = plugin("nothing", log_archive=lambda self: None)
@@ -70,3 +73,33 @@ def test_an_archive_that_has_nothing_has_answered():
     reader = host_of(plugin("empty", log_archive=lambda self: Empty())).log_archive()
     assert reader is not None
     assert reader.read(OLD_RUN, 0, 5) == (None, True)
+
+
+def host_with(archive):
+    return host_of(plugin("one", log_archive=lambda self: archive))
+
+
+def test_whether_logs_are_archived_is_what_the_archive_says_now():
+    class Switched(Archive):
+        on = True
+
+        def takes_logs(self):
+            return self.on
+
+    host = host_with(Switched())
+    assert host.archives_logs()
+    Switched.on = False
+    assert not host.archives_logs()
+
+
+def test_without_an_archive_no_logs_are_archived():
+    assert not host_with(None).archives_logs()
+    assert not host_of(plugin("other")).archives_logs()
+
+
+def test_where_a_plugin_does_not_say_whether_it_archives_logs_they_are_not_given_up():
+    class Broken(Archive):
+        takes_logs = broken
+
+    assert host_with(Broken()).archives_logs()
+    assert host_of(plugin("one", log_archive=broken)).archives_logs()

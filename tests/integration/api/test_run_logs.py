@@ -145,6 +145,9 @@ class Archive:
     def link(self, run: ArchivedRun) -> str | None:
         return None if self.away else f"https://logs.example.com/{run.run_id}"
 
+    def takes_logs(self) -> bool:
+        return True
+
 
 @pytest.fixture
 def archive(monkeypatch: pytest.MonkeyPatch) -> Archive:

@@ -1,5 +1,6 @@
 import os
 from datetime import timedelta
+from pathlib import Path
 from uuid import UUID
 
 import pytest
@@ -7,6 +8,9 @@ import pytest
 from scheduler import requests
 from scheduler.domain.values import RunState
 from scheduler.models import AdminActionLog, Event, JobRun, JobRunDetail, WorkerLease
+from scheduler.plugin_api.hookspecs import hookimpl
+from scheduler.plugin_api.host import PluginHost
+from scheduler.plugin_api.plugin import Plugin
 from tests.contract.store.world import World, result
 from tests.integration.store_commands.conftest import Call
 
@@ -60,7 +64,7 @@ def test_a_dry_run_counts_and_deletes_nothing(led: World, call: Call):
     age(400)
     told = call("scheduler_purge", "--days", "30", "--dry-run")
     assert "Would delete 1 runs" in told.out
-    assert "Would delete log files" in told.out
+    assert "Would delete 0 log files" in told.out
     assert len(led.states()) == 1
     assert not AdminActionLog.objects.exists()
 
@@ -101,6 +105,107 @@ def test_old_log_files_go(led: World, call: Call, log_dir):
     assert "Deleted 1 log files (5 bytes)" in told.out
     assert not old.exists()
     assert young.exists()
+
+
+class Archive:
+    on = True
+
+    def read(self, run, offset, limit):
+        raise NotImplementedError
+
+    def link(self, run):
+        raise NotImplementedError
+
+    def takes_logs(self) -> bool:
+        return self.on
+
+
+@pytest.fixture
+def archive(monkeypatch) -> Archive:
+    """The archive of an enabled plugin."""
+    archive = Archive()
+
+    class Keeper(Plugin):
+        name = "keeper"
+
+        @hookimpl
+        def scheduler_log_archive(self) -> Archive:
+            return archive
+
+    host = PluginHost.load(["keeper"], {"keeper": lambda: Keeper})
+    monkeypatch.setattr("scheduler.queries.plugins.plugin_host", lambda: host)
+    return archive
+
+
+@pytest.fixture
+def old_logs(led: World, log_dir) -> dict[str, Path]:
+    """Logs of 1970: one is archived, one has the path of its file recorded, of one the run is
+    unknown; written one second after the other."""
+    archived, waiting = led.plan(led.define(), 2)
+    finish(led, archived, log_ref="https://logs.example.com/1.log")
+    finish(led, waiting, log_ref=str(log_dir / "2.log"))
+    age(31)
+    by_ref = {row.log_ref.partition(":")[0]: row.run_id for row in JobRunDetail.objects.all()}
+    runs = {
+        "archived": by_ref.pop("https"),
+        "waiting": by_ref.popitem()[1],
+        "unknown": UUID("0190f3a0-0000-7000-8000-000000000001"),
+    }
+    folder = log_dir / "1970-01-01" / "report"
+    folder.mkdir(parents=True)
+    paths = {name: folder / f"{run}.log" for name, run in runs.items()}
+    for second, path in enumerate(paths.values()):
+        path.write_text("line\n")
+        os.utime(path, (second, second))
+    return paths
+
+
+def left(old_logs: dict[str, Path]) -> set[str]:
+    return {name for name, path in old_logs.items() if path.exists()}
+
+
+KEPT = (
+    "2 old log files that are not archived yet, the oldest last written 1970-01-01T00:00:01+00:00"
+)
+
+
+def test_while_an_archive_is_enabled_logs_that_wait_for_it_are_kept_and_told_of(
+    call: Call, archive, old_logs
+):
+    told = call("scheduler_purge", "--days", "30")
+    assert told.code == 0
+    assert left(old_logs) == {"waiting", "unknown"}
+    assert "Deleted 1 log files (5 bytes)" in told.out
+    assert f"Kept {KEPT}" in told.out
+    assert "Deleted 2 runs" in told.out
+
+
+def test_a_dry_run_tells_of_the_logs_that_would_be_kept(call: Call, archive, old_logs):
+    told = call("scheduler_purge", "--days", "30", "--dry-run")
+    assert "Would delete 1 log files (5 bytes)" in told.out
+    assert f"Would keep {KEPT}" in told.out
+    assert len(left(old_logs)) == 3
+
+
+def test_logs_that_wait_for_an_archive_go_where_that_is_asked_for(call: Call, archive, old_logs):
+    told = call("scheduler_purge", "--days", "30", "--unarchived-logs")
+    assert "Deleted 3 log files" in told.out
+    assert "not archived" not in told.out
+    assert left(old_logs) == set()
+
+
+def test_while_the_archive_is_switched_off_no_log_waits_for_it(call: Call, archive, old_logs):
+    archive.on = False
+    assert "Deleted 3 log files" in call("scheduler_purge", "--days", "30").out
+    assert left(old_logs) == set()
+
+
+def test_a_plugin_that_does_not_say_whether_it_archives_costs_no_log(
+    call: Call, archive, old_logs, monkeypatch
+):
+    monkeypatch.setattr(Archive, "takes_logs", lambda self: 1 / 0)
+    call("scheduler_purge", "--days", "30")
+    assert left(old_logs) == {"waiting", "unknown"}
 
 
 def test_retention_for_ever_purges_nothing(led: World, call: Call, monkeypatch):

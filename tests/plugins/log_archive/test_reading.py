@@ -54,6 +54,12 @@ def test_switched_off_there_is_nothing():
     run = ArchivedRun(new_id(), "job", "http://host/bucket/key.log", True)
     assert archive.read(run, 0, 10) is None
     assert archive.link(run) is None
+    assert not archive.takes_logs()
+
+
+def test_switched_on_it_takes_logs_whether_the_store_answers_or_not(make_settings):
+    away = make_settings(log_archive_s3_endpoint_url="http://127.0.0.1:1")
+    assert archive_of(away).takes_logs()
 
 
 def test_a_page_past_the_end_is_empty(machine, settings):

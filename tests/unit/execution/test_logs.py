@@ -3,7 +3,7 @@
 import os
 from datetime import date
 from pathlib import Path
-from uuid import UUID
+from uuid import UUID, uuid4
 
 import pytest
 
@@ -75,7 +75,7 @@ def log_of_age(folder, name, mtime):
 
 def test_old_logs_go_with_the_folders_they_empty(tmp_path):
     old, young = log_of_age(tmp_path, "old", 1000), log_of_age(tmp_path, "young", 2000)
-    assert logs.delete_old_logs(tmp_path, 1500) == (1, 5)
+    assert logs.delete_old_logs(tmp_path, 1500) == logs.Swept(files=1, freed=5)
     assert not old.parent.exists()
     assert young.exists()
 
@@ -85,9 +85,42 @@ def test_only_logs_are_deleted(tmp_path):
     other = log.parent / "notes.txt"
     other.write_text("mine")
     os.utime(other, (1000, 1000))
-    assert logs.delete_old_logs(tmp_path, 1500) == (1, 5)
+    assert logs.delete_old_logs(tmp_path, 1500) == logs.Swept(files=1, freed=5)
     assert other.exists()
 
 
 def test_nothing_to_delete_is_no_error(tmp_path):
-    assert logs.delete_old_logs(tmp_path / "none", 1500) == (0, 0)
+    assert logs.delete_old_logs(tmp_path / "none", 1500) == logs.Swept()
+
+
+def named(folder, run, mtime):
+    path = log_of_age(folder, "job", mtime)
+    return path.rename(path.with_name(f"{run}.log"))
+
+
+def test_old_logs_that_somebody_waits_for_stay_and_are_counted(tmp_path):
+    waited_for, gone = named(tmp_path, uuid4(), 1200.0), named(tmp_path, uuid4(), 1000.0)
+    asked = []
+
+    def keep(runs):
+        asked.extend(runs)
+        return {UUID(waited_for.stem)}
+
+    swept = logs.delete_old_logs(tmp_path, 1500, keep)
+    assert swept == logs.Swept(files=1, freed=5, kept=1, oldest_kept=1200.0)
+    assert waited_for.exists() and not gone.exists()
+    assert sorted(asked) == sorted(UUID(path.stem) for path in (waited_for, gone))
+
+
+def test_a_log_file_that_is_no_run_s_is_nobody_s_to_keep(tmp_path):
+    stranger = named(tmp_path, "notes", 1000.0)
+    assert logs.delete_old_logs(tmp_path, 1500, lambda runs: runs).files == 1
+    assert not stranger.exists()
+
+
+def test_a_dry_run_counts_logs_and_deletes_neither_them_nor_folders(tmp_path):
+    old = log_of_age(tmp_path, "old", 1000)
+    empty = tmp_path / "2026-03-09" / "empty"
+    empty.mkdir()
+    assert logs.delete_old_logs(tmp_path, 1500, dry_run=True) == logs.Swept(files=1, freed=5)
+    assert old.exists() and empty.exists()

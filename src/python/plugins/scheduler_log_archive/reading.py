@@ -54,6 +54,9 @@ class S3LogArchive:
             return log_ref(bucket, key)
         return bucket.presigned(key, settings.log_archive_presign_seconds)
 
+    def takes_logs(self) -> bool:
+        return self._connect() is not None
+
 
 def log_ref(bucket: Bucket, key: str) -> str:
     """The address that is recorded for an archived log."""

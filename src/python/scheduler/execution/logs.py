@@ -4,8 +4,11 @@ import errno
 import os
 import re
 import sys
+from collections.abc import Callable, Collection, Iterator
 from contextlib import suppress
+from dataclasses import dataclass
 from datetime import date
+from itertools import batched
 from pathlib import Path
 from uuid import UUID
 
@@ -14,6 +17,10 @@ NO_ROOM = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno
 
 _FILE_MODE, _FOLDER_MODE = 0o640, 0o750
 _SLUG_BYTES = 120
+_ASKED_AT_ONCE = 1000
+
+type Keep = Callable[[list[UUID]], Collection[UUID]]
+"""Which of the runs' logs stay, whatever their age."""
 
 
 def job_slug(job_name: str) -> str:
@@ -57,22 +64,62 @@ def read_log(path: str | Path, offset: int, limit: int) -> tuple[bytes, int, int
     return data, start + len(data), size
 
 
-def delete_old_logs(log_dir: str | Path, older_than: float) -> tuple[int, int]:
-    """Delete logs last written before ``older_than`` (Unix seconds) and the folders emptied.
+@dataclass(slots=True)
+class Swept:
+    """What went (or would go): files and bytes; and how many old logs were kept, of which the
+    oldest was last written at ``oldest_kept`` (Unix seconds)."""
 
-    Returns (files, bytes) deleted. Only ``*.log`` files two folders down are looked at.
+    files: int = 0
+    freed: int = 0
+    kept: int = 0
+    oldest_kept: float | None = None
+
+
+def delete_old_logs(
+    log_dir: str | Path, older_than: float, keep: Keep = lambda _: (), *, dry_run: bool = False
+) -> Swept:
+    """Delete logs last written before ``older_than`` (Unix seconds), but for those that ``keep``
+    names, and the folders emptied. A ``dry_run`` deletes nothing.
+
+    Only ``*.log`` files two folders down are looked at; one whose name is no run's is not kept.
     """
-    files = freed = 0
+    swept = Swept()
+    for some in batched(_old_logs(log_dir, older_than), _ASKED_AT_ONCE, strict=False):
+        runs = [run for path, _ in some if (run := _run_of(path)) is not None]
+        kept = frozenset(keep(runs)) if runs else frozenset()
+        for path, status in some:
+            if _run_of(path) in kept:
+                swept.kept += 1
+                swept.oldest_kept = min(status.st_mtime, swept.oldest_kept or status.st_mtime)
+                continue
+            with suppress(FileNotFoundError):
+                if not dry_run:
+                    path.unlink()
+                swept.files, swept.freed = swept.files + 1, swept.freed + status.st_size
+    if not dry_run:
+        _remove_empty_folders(log_dir)
+    return swept
+
+
+def _old_logs(log_dir: str | Path, older_than: float) -> Iterator[tuple[Path, os.stat_result]]:
     for path in Path(log_dir).glob("*/*/*.log"):
         with suppress(FileNotFoundError):
             status = path.lstat()
             if status.st_mtime < older_than:
-                path.unlink()
-                files, freed = files + 1, freed + status.st_size
+                yield path, status
+
+
+def _remove_empty_folders(log_dir: str | Path) -> None:
     for folder in [*Path(log_dir).glob("*/*/"), *Path(log_dir).glob("*/")]:
         with suppress(OSError):
             folder.rmdir()
-    return files, freed
+
+
+def _run_of(path: Path) -> UUID | None:
+    try:
+        return UUID(path.stem)
+    except ValueError:
+        return None
 
 
 def _open_for_append(path: str) -> int:

@@ -37,3 +37,7 @@ class LogArchive(Protocol):
 
     def link(self, run: ArchivedRun) -> str | None:
         """An address at which a browser finds the whole log, perhaps for a short while only."""
+
+    def takes_logs(self) -> bool:
+        """Whether logs are archived at present: what the settings say, not whether a server
+        answers. While they are, ``scheduler_purge`` keeps what has no address yet."""

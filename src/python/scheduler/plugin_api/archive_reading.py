@@ -7,6 +7,7 @@ from scheduler.plugin_api.calls import START_SECONDS, PluginCalls, checked
 
 READ_SECONDS = 15.0
 LINK_SECONDS = 2.0
+ASK_SECONDS = 2.0
 HOOK = "scheduler_log_archive"
 
 
@@ -34,6 +35,12 @@ class ArchiveReader:
 
         return self._calls.guarded(self.plugin, "log archive link", ask, LINK_SECONDS)
 
+    def takes_logs(self) -> bool:
+        """Whether logs are archived at present; True where the plugin does not say."""
+        ask = self._archive.takes_logs
+        answer = self._calls.guarded(self.plugin, "log archive takes_logs", ask, ASK_SECONDS)
+        return answer is not False
+
 
 class Archives:
     """The archive of this process: the first that a plugin brings."""
@@ -53,6 +60,12 @@ class Archives:
             if self._found is not None:
                 break
         return self._found
+
+    def takes_logs(self) -> bool:
+        """Whether logs are archived at present; True where a plugin that may bring an archive
+        does not answer."""
+        reader = self.reader()
+        return reader.takes_logs() if reader else bool(self._unasked)
 
     def _settle(self, plugin: str, answers: list[Any]) -> None:
         try:

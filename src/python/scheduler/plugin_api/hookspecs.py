@@ -163,7 +163,8 @@ class SchedulerHooks:
 
     @hookspec
     def scheduler_log_archive(self) -> LogArchive | None:
-        """Where logs are read that neither the worker nor this machine has.
+        """Where logs are read that neither the worker nor this machine has, and whether they go
+        there at present (``LogArchive``).
 
         Called once in each process that reads logs, and again after a failure; the first answer
         that is not None counts.

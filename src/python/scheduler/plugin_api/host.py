@@ -235,3 +235,8 @@ class PluginHost:
         """Where logs are read that neither a worker nor this machine has. A plugin is asked until
         it has answered once."""
         return self._archives.reader()
+
+    def archives_logs(self) -> bool:
+        """Whether logs are archived at present. Whoever would delete them is told True where a
+        plugin that may bring an archive does not answer."""
+        return self._archives.takes_logs()

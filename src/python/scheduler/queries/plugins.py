@@ -44,6 +44,12 @@ def log_archive() -> ArchiveReader | None:
     return settled_host().log_archive()
 
 
+def logs_are_archived() -> bool:
+    """Whether a log that has no archive's address yet is to get one. True where a plugin does not
+    say. Raises as settled_host."""
+    return settled_host().archives_logs()
+
+
 def forget_plugins() -> None:
     """Load them anew at the next use."""
     global _settled_at  # noqa: PLW0603

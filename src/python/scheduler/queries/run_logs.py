@@ -31,6 +31,11 @@ class RunLogState:
     def ended(self) -> bool:
         return self.ended_at is not None
 
+    @property
+    def archived(self) -> bool:
+        """What is recorded is an address, no path of a machine."""
+        return "://" in self.log_ref
+
 
 def run_log_states(run_ids: Collection[UUID]) -> dict[UUID, RunLogState]:
     """The states of those of the runs that have a row, by one query per thousand.
@@ -46,6 +51,13 @@ def run_log_states(run_ids: Collection[UUID]) -> dict[UUID, RunLogState]:
         }
     except DatabaseError as error:
         raise unavailable(error) from None
+
+
+def not_archived(run_ids: Collection[UUID]) -> set[UUID]:
+    """Those for which no archive's address is recorded, runs without a row among them. Raises as
+    ``run_log_states``."""
+    states = run_log_states(run_ids).values()
+    return set(run_ids) - {state.run_id for state in states if state.archived}
 
 
 def folder_of_job(job_name: str) -> str:

@@ -2,18 +2,21 @@
 
 import os
 from argparse import ArgumentParser, ArgumentTypeError
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
+from uuid import UUID
 
 from django.conf import settings
 from django.core.management.base import BaseCommand
 
 from scheduler.domain.retention import RetentionDays, cutoffs
-from scheduler.execution.logs import delete_old_logs
+from scheduler.execution.logs import Keep, delete_old_logs
 from scheduler.management.failing import plainly
 from scheduler.plugin_api.core_settings import CoreSettings
 from scheduler.plugin_api.resolution import resolve
+from scheduler.queries.plugins import logs_are_archived
+from scheduler.queries.run_logs import not_archived
 from scheduler.requests.recording import record
 from scheduler.store.clock import rdb_now
 from scheduler.store.connections import database_from_settings
@@ -28,7 +31,8 @@ class Command(BaseCommand):
         "Delete finished runs with their details, handled requests and events, audit rows, "
         "ended workers, and this host's log files, when they are older than "
         "SCHEDULER_LOG_RETENTION_DAYS_DB (log files: SCHEDULER_LOG_LOCAL_RETENTION_HOURS). What "
-        "is not finished is kept whatever its age. Safe to stop and to run again."
+        "is not finished is kept whatever its age. While a plugin archives logs, those that are "
+        "not archived yet are kept and counted. Safe to stop and to run again."
     )
 
     def add_arguments(self, parser: ArgumentParser) -> None:
@@ -41,20 +45,27 @@ class Command(BaseCommand):
         parser.add_argument(
             "--batch", type=_rows, default=5000, metavar="ROWS", help="rows per statement (5000)"
         )
+        parser.add_argument(
+            "--unarchived-logs",
+            action="store_true",
+            help="delete old log files that are not archived yet, too: they are lost then",
+        )
 
     def handle(self, *args: Any, **options: Any) -> None:
         with plainly():
             core = resolve(CoreSettings, rows=read_setting_rows(), environ=os.environ).settings
             days = options["days"] or core.log_retention_days_db
             now = rdb_now()
+            hours = options["days"] * 24 if options["days"] else core.log_local_retention_hours
+            # Before the rows: those tell which logs are archived.
+            if hours:
+                keep = _keep_none if options["unarchived_logs"] else _what_an_archive_waits_for()
+                before = now - timedelta(hours=hours)
+                self._purge_logs(Path(core.log_dir), before, keep, dry_run=options["dry_run"])
             if days:
                 cutoff = cutoffs(RetentionDays(runs=days), now).runs
                 assert cutoff is not None
                 self._purge_rows(cutoff, options["batch"], dry_run=options["dry_run"])
-            hours = options["days"] * 24 if options["days"] else core.log_local_retention_hours
-            if hours:
-                before = now - timedelta(hours=hours)
-                self._purge_logs(Path(core.log_dir), before, dry_run=options["dry_run"])
             if not days and not hours:
                 self.stdout.write("Retention is for ever: nothing to purge.")
 
@@ -81,13 +92,25 @@ class Command(BaseCommand):
                 self.stderr.write(f"{kind.name}: {total} deleted so far")
         return total
 
-    def _purge_logs(self, folder: Path, before: datetime, *, dry_run: bool) -> None:
-        if dry_run:
-            when = before.isoformat(timespec="seconds")
-            self.stdout.write(f"Would delete log files last written before {when} in {folder}.")
-            return
-        files, freed = delete_old_logs(folder, before.timestamp())
-        self.stdout.write(f"Deleted {files} log files ({freed} bytes) in {folder}.")
+    def _purge_logs(self, folder: Path, before: datetime, keep: Keep, *, dry_run: bool) -> None:
+        swept = delete_old_logs(folder, before.timestamp(), keep, dry_run=dry_run)
+        verb = "Would delete" if dry_run else "Deleted"
+        self.stdout.write(f"{verb} {swept.files} log files ({swept.freed} bytes) in {folder}.")
+        if swept.oldest_kept is not None:
+            oldest = datetime.fromtimestamp(swept.oldest_kept, UTC).isoformat(timespec="seconds")
+            self.stdout.write(
+                f"{'Would keep' if dry_run else 'Kept'} {swept.kept} old log files that are not "
+                f"archived yet, the oldest last written {oldest}; --unarchived-logs deletes them."
+            )
+
+
+def _what_an_archive_waits_for() -> Keep:
+    """Raises PluginProblem and the like: who cannot tell whether logs are archived deletes none."""
+    return not_archived if logs_are_archived() else _keep_none
+
+
+def _keep_none(_: list[UUID]) -> tuple[()]:
+    return ()
 
 
 def _days(text: str) -> int:
