@@ -68,6 +68,7 @@ class Machine:
             lambda: self.bucket,
             self.board,
             clock=self.time,
+            steady=self.time,
             chance=lambda: 1.0,
         )
         return self.uploads

@@ -1,5 +1,6 @@
 """What we ask of the store, against a real one."""
 
+import tracemalloc
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
@@ -83,6 +84,18 @@ def test_an_upload_in_parts_that_fails_leaves_nothing_behind(bucket):
         bucket.head(key)
 
 
+def test_an_upload_in_parts_keeps_no_part_that_was_sent(bucket):
+    bucket.check()
+    tracemalloc.start()
+    try:
+        parts = (bytes(5 * MIB) for _ in range(8))
+        bucket.put_parts(f"{bucket.settings.log_archive_prefix}/many-parts", parts, PLAIN)
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert peak < 3 * 5 * MIB
+
+
 def test_more_than_a_thousand_objects_are_listed_and_deleted(bucket):
     prefix = f"{bucket.settings.log_archive_prefix}/many/"
     with ThreadPoolExecutor(4) as pool:
@@ -121,6 +134,23 @@ def test_what_was_altered_in_the_store_is_found(bucket, log):
     bucket.put(key, b"as it is ", Headers(bucket.head(key).metadata))
     with pytest.raises(ObjectDiffers, match="another SHA-256"):
         verify(bucket, key)
+
+
+def test_a_store_that_puts_the_parts_together_otherwise_is_read_back(bucket, log, monkeypatch):
+    """Each part is well, and so is each part's ETag; that of the whole is another's."""
+    monkeypatch.setattr("scheduler_log_archive.bucket._etag_of_parts", lambda digests: "another-3")
+    verified = []
+    whole = deposits.verify
+    monkeypatch.setattr(deposits, "verify", lambda *args: verified.append(whole(*args)))
+    key = f"{bucket.settings.log_archive_prefix}/parts"
+    deposit(bucket, key, log(b"x" * 17 * MIB), compress_above=1 << 40)
+    assert len(verified) == 1
+
+
+def test_parts_that_are_proven_are_not_read_back(bucket, log, monkeypatch):
+    monkeypatch.setattr(deposits, "verify", lambda *_: pytest.fail("read back"))
+    key = f"{bucket.settings.log_archive_prefix}/parts"
+    deposit(bucket, key, log(b"x" * 17 * MIB), compress_above=1 << 40)
 
 
 def test_a_store_whose_answer_proves_nothing_is_read_back(bucket, log, monkeypatch):

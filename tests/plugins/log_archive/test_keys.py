@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from scheduler_log_archive.backoff import Backoff
-from scheduler_log_archive.keys import Chunk, Keys, LogName, address, in_line, key_in
+from scheduler_log_archive.keys import Chunk, Keys, LogName, address, in_line, joined, key_in
 
 RUN = UUID("01a21474-4240-7409-a92c-67da069491da")
 NAME = LogName(RUN, date(2026, 1, 31), "集計-1")
@@ -64,19 +64,32 @@ def test_only_ids_that_hold_a_time_are_guessed_from():
     assert [key[:10] for key in Keys("").guesses(RUN, "job")] == ["2026-11-25", "2026-11-26"]
 
 
-@given(st.binary(max_size=60), st.data())
-def test_chunks_of_one_log_however_they_overlap_make_its_begin(data, draw):
-    """Each begins somewhere in the log; together they reach to the first gap."""
-    starts = draw.draw(st.lists(st.tuples(st.integers(0, 60), st.integers(1, 30)), max_size=12))
-    chunks = [
-        Chunk(f"k{start}", NAME, start, len(data[start : start + size]))
-        for start, size in starts
-        if data[start : start + size]
-    ]
-    joined = b"".join(data[chunk.offset + known : chunk.end] for chunk, known in in_line(chunks))
+# So few places that most of the chunks touch or overlap, and some begin the log.
+PLACES = st.lists(st.tuples(st.integers(0, 9), st.integers(1, 5)), min_size=1, max_size=8)
+
+
+@given(PLACES)
+def test_chunks_of_one_log_however_they_overlap_make_all_that_they_hold_once(places):
+    log = bytes(range(14))
+    chunks = [Chunk(f"k{start}", NAME, start, size) for start, size in places]
+    found, end = b"", 0
+    for one in joined(chunks):
+        assert (one.missing == 0) or (one.known == 0)
+        start = one.chunk.offset + one.known
+        assert start == end + one.missing
+        found += log[start : one.chunk.end]
+        end = one.chunk.end
+    covered = sorted({at for chunk in chunks for at in range(chunk.offset, chunk.end)})
+    assert found == bytes(covered)
+
+
+@given(PLACES)
+def test_in_line_is_what_reaches_from_the_begin_to_the_first_gap(places):
+    chunks = [Chunk(f"k{start}", NAME, start, size) for start, size in places]
     covered = {at for chunk in chunks for at in range(chunk.offset, chunk.end)}
-    reach = next(at for at in range(len(data) + 1) if at not in covered)
-    assert joined == data[:reach]
+    reach = next(at for at in range(20) if at not in covered)
+    line = in_line(chunks)
+    assert (line[-1].chunk.end if line else 0) == reach
 
 
 def test_a_backoff_doubles_up_to_its_limit_and_begins_anew_after_a_success():

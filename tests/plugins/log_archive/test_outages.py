@@ -9,6 +9,8 @@ import structlog
 
 from scheduler.domain.errors import DatabaseUnavailable
 from scheduler_demo.seaweed import EmbeddedSeaweed
+from scheduler_log_archive.bucket import Bucket, Headers
+from scheduler_log_archive.errors import ArchiveProblem
 from scheduler_log_archive.figures import metrics
 from scheduler_log_archive.health import LATE_SECONDS, archive_health
 from scheduler_log_archive.outage import LONGEST_SECONDS
@@ -19,7 +21,7 @@ from tests.plugins.log_archive.tls_proxy import tls_in_front_of
 
 @pytest.fixture
 def own_store(server_folder):
-    """A store that the test may stop."""
+    """A store that the test may stop. Its first answers after a start may take long."""
     with EmbeddedSeaweed(server_folder / "stopped-and-started") as server:
         yield server
         server.kill()
@@ -32,7 +34,7 @@ def lines_of(logged, event):
 def test_a_store_that_is_down_for_minutes_gets_everything_afterwards(
     database, own_store, tmp_path, time
 ):
-    settings = settings_for(own_store)
+    settings = settings_for(own_store, log_archive_timeout_seconds=60.0)
     machine = Machine(tmp_path / "logs", settings, time)
     first = machine.run_and_end(b"before")
     machine.uploads.tick()
@@ -66,7 +68,7 @@ def test_a_store_that_is_down_for_minutes_gets_everything_afterwards(
 def test_logs_that_wait_while_a_worker_restarts_are_archived_by_the_next(
     database, own_store, tmp_path, time
 ):
-    settings = settings_for(own_store)
+    settings = settings_for(own_store, log_archive_timeout_seconds=60.0)
     machine = Machine(tmp_path / "logs", settings, time)
     own_store.stop()
     run = machine.run_and_end(b"kept")
@@ -144,6 +146,18 @@ def test_what_it_is_refused_for_is_said_in_a_sentence_without_a_secret(
     assert why in said
 
 
+def test_at_debug_no_token_of_temporary_credentials_is_written(make_settings, monkeypatch, caplog):
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "temporary")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "temporary-secret")
+    monkeypatch.setenv("AWS_SESSION_TOKEN", "the-session-token")
+    caplog.set_level("DEBUG")
+    settings = make_settings(log_archive_access_key_id="", log_archive_secret_access_key="")
+    with pytest.raises(ArchiveProblem):
+        Bucket(settings).put("key", b"x", Headers({}))
+    assert "the-session-token" not in caplog.text
+    assert "temporary-secret" not in caplog.text
+
+
 def test_a_store_that_accepts_and_never_answers_costs_the_time_limit(make_settings, machine):
     with socket.create_server(("127.0.0.1", 0)) as silent:
         machine.settings = make_settings(
@@ -210,6 +224,15 @@ def test_a_ca_file_that_is_not_there_is_said(make_settings, machine):
     machine.settings = make_settings(log_archive_ca_file="/nowhere/ca.pem")
     machine.restart()
     machine.run_and_end(b"x")
+    report = archive_health(machine.bucket, machine.board.read(), machine.time)
+    assert report.status == "failing"
+    assert "SCHEDULER_LOG_ARCHIVE_CA_FILE" in report.summary
+
+
+def test_a_ca_file_that_holds_no_certificate_is_said(make_settings, machine, tmp_path):
+    (tmp_path / "ca.pem").write_text("not a certificate")
+    machine.settings = make_settings(log_archive_ca_file=str(tmp_path / "ca.pem"))
+    machine.restart()
     report = archive_health(machine.bucket, machine.board.read(), machine.time)
     assert report.status == "failing"
     assert "SCHEDULER_LOG_ARCHIVE_CA_FILE" in report.summary

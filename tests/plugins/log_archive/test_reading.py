@@ -147,6 +147,18 @@ def test_a_settings_change_of_the_public_address_changes_old_links(machine, sett
     assert whole(moved, run) == b"x"
 
 
+@pytest.mark.parametrize("base", ["https://h.example.com/{}", "https://h.example.com/{}/s3"])
+def test_a_public_address_whose_path_is_named_like_the_bucket_leads_to_the_log(
+    machine, make_settings, base
+):
+    machine.settings = make_settings(log_archive_public_base_url=base.format(BUCKET))
+    machine.restart()
+    run = machine.run_and_end(b"x")
+    machine.uploads.tick()
+    assert whole(machine.settings, run) == b"x"
+    assert link_of(machine.settings, run) == recorded(run)
+
+
 def test_a_long_compressed_log_that_takes_too_long_is_reached_by_asking_again(
     machine, settings, monkeypatch
 ):

@@ -3,12 +3,15 @@
 import shutil
 
 import pytest
+import structlog
 
 from scheduler.models import JobRun, JobRunDetail
+from scheduler.requests.run_logs import record_log_refs
 from scheduler_log_archive.bucket import Bucket, Headers
-from scheduler_log_archive.errors import ObjectMissing
+from scheduler_log_archive.errors import ObjectMissing, ObjectRefused
 from scheduler_log_archive.figures import FigureBoard
 from scheduler_log_archive.keys import Keys, LogName, key_in
+from scheduler_log_archive.reading import log_ref
 from scheduler_log_archive.salvage import BEGIN_SECONDS, PAUSE_SECONDS, Salvage
 from tests.plugins.log_archive.conftest import BUCKET
 from tests.plugins.log_archive.machines import (
@@ -31,13 +34,13 @@ def board():
 @pytest.fixture
 def salvage(machine, settings, board, time):
     bucket = Bucket(settings)
-    salvage = Salvage(lambda: bucket, board, time)
+    salvage = Salvage(lambda: bucket, board, time, time, chance=lambda: 1.0)
     time.passes(BEGIN_SECONDS)
     return salvage
 
 
 def test_a_process_that_has_just_begun_is_left_to_its_work(settings, board, time):
-    assert Salvage(lambda: Bucket(settings), board, time).tick() == BEGIN_SECONDS
+    assert Salvage(lambda: Bucket(settings), board, time, time).tick() == BEGIN_SECONDS
 
 
 def a_killed_machine(machine, time, *pieces):
@@ -193,3 +196,83 @@ def test_chunks_that_overlap_make_the_log_once(machine, settings, time):
     machine.uploads.tick()
     assert whole(settings, run) == b"one\ntwo\nthree\n"
     assert read(settings, run, 5, 3).data == b"wo\n"
+
+
+# ------------------------------------------------------------------------- what is not as usual
+
+
+@pytest.fixture
+def lost_run(machine, time, settings):
+    """A run of a lost machine, in three chunks, that has ended long enough ago."""
+    run = a_killed_machine(machine, time, b"one\n", b"two\n", b"three\n")
+    end_run(run, at=time.now, state="ORPHANED")
+    time.passes(settings.log_archive_salvage_after_seconds)
+    return run
+
+
+@pytest.mark.parametrize(
+    ("gone", "text"),
+    [
+        (0, b"\n[scheduler: bytes 0 to 3 of this log were lost]\ntwo\nthree\n"),
+        (1, b"one\n\n[scheduler: bytes 4 to 7 of this log were lost]\nthree\n"),
+    ],
+)
+def test_a_chunk_that_is_missing_is_told_of_in_the_log_and_costs_nothing_behind_it(
+    settings, salvage, lost_run, gone, text
+):
+    """It expired, say, while a long run went on."""
+    Bucket(settings).delete([chunk_keys(settings, lost_run)[gone]])
+    salvage.tick()
+    assert whole(settings, lost_run) == text
+    assert chunk_keys(settings, lost_run) == []
+
+
+def test_the_chunks_make_a_log_anew_where_they_hold_more_than_what_is_archived(
+    settings, salvage, lost_run
+):
+    """The machine lost its power and the end of the file, and stored what was left of it."""
+    bucket = Bucket(settings)
+    key = f"{settings.log_archive_prefix}/2026-01-31/job/{lost_run}.log"
+    bucket.put(key, b"one\n", Headers({"size": "4", "sha256": "", "complete": "1"}))
+    record_log_refs({lost_run: log_ref(bucket, key)})
+    salvage.tick()
+    assert whole(settings, lost_run) == b"one\ntwo\nthree\n"
+    assert not read(settings, lost_run).complete
+    assert chunk_keys(settings, lost_run) == []
+
+
+def test_a_log_whose_object_was_lost_is_made_of_the_chunks_that_are_left(
+    settings, salvage, lost_run
+):
+    bucket = Bucket(settings)
+    key = f"{settings.log_archive_prefix}/2026-01-31/job/{lost_run}.log"
+    record_log_refs({lost_run: log_ref(bucket, key)})
+    salvage.tick()
+    assert whole(settings, lost_run) == b"one\ntwo\nthree\n"
+
+
+def test_a_log_that_cannot_be_made_keeps_no_other_from_being_made(
+    machine, settings, time, salvage, board, lost_run, monkeypatch
+):
+    other = Machine(machine.folder, settings, time)
+    good = a_killed_machine(other, time, b"good\n")
+    end_run(good, at=time.now - settings.log_archive_salvage_after_seconds, state="ORPHANED")
+    assert lost_run < good, "it comes first"
+    put = Bucket.put
+
+    def refuse(self, key, *args):
+        if str(lost_run) in key:
+            raise ObjectRefused(key, "EntityTooLarge")
+        return put(self, key, *args)
+
+    with monkeypatch.context() as patch, structlog.testing.capture_logs() as logged:
+        patch.setattr(Bucket, "put", refuse)
+        salvage.tick()
+        salvage.tick()
+    events = [(line["event"], line["run_id"]) for line in logged]
+    assert events == [("log_not_salvaged", str(lost_run)), ("log_salvaged", str(good))]
+    assert whole(settings, good) == b"good\n"
+    assert (board.read().failures, board.read().trouble) == (1, "")
+    time.passes(PAUSE_SECONDS)
+    salvage.tick()
+    assert recorded(lost_run)

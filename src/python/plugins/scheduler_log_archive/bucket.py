@@ -2,6 +2,7 @@
 
 import base64
 import hashlib
+from collections import deque
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import closing, suppress
 from dataclasses import dataclass
@@ -11,7 +12,7 @@ from threading import Lock
 from typing import TYPE_CHECKING, Any
 
 from scheduler_log_archive.client import DEFAULT_REGION, in_our_words, make_client
-from scheduler_log_archive.errors import ArchiveProblem, ArchiveRefused
+from scheduler_log_archive.errors import ArchiveProblem, ArchiveRefused, BucketMissing
 from scheduler_log_archive.settings import LogArchiveSettings
 
 if TYPE_CHECKING:
@@ -74,8 +75,8 @@ class Bucket:
                 self._client.list_objects_v2(
                     Bucket=self.name, Prefix=self.settings.log_archive_prefix, MaxKeys=1
                 )
-        except ArchiveRefused as refusal:
-            if refusal.why != "NoSuchBucket" or not self.settings.log_archive_create_bucket:
+        except BucketMissing:
+            if not self.settings.log_archive_create_bucket:
                 raise
             self._create()
 
@@ -85,6 +86,17 @@ class Bucket:
         if not self._seen:
             self.check()
             self._seen = True
+
+    def forget(self) -> None:
+        """It is gone: the next ``ensure`` looks again."""
+        self._seen = False
+
+    @property
+    def place(self) -> str:
+        """Where objects go, told apart from every other place."""
+        settings = self.settings
+        parts = (settings.log_archive_s3_endpoint_url, self.name, settings.log_archive_prefix)
+        return "/".join(parts)
 
     def _create(self) -> None:
         region = self._client.meta.region_name
@@ -139,7 +151,7 @@ class Bucket:
         All or nothing: what was sent before a failure is taken back. A piece at a time is in
         memory."""
         several = iter(parts)
-        first = list(islice(several, 2))
+        first = deque(islice(several, 2))
         if len(first) < 2:
             return self.put(key, b"".join(first), headers)
         with in_our_words(self.settings, key):
@@ -147,13 +159,14 @@ class Bucket:
                 Bucket=self.name, Key=key, **_described(headers)
             )["UploadId"]
         try:
-            return self._send(key, upload, chain(first, several), headers)
+            return self._send(key, upload, chain(_let_go(first), several), headers)
         except BaseException:
             with suppress(ArchiveProblem), in_our_words(self.settings, key):
                 self._client.abort_multipart_upload(Bucket=self.name, Key=key, UploadId=upload)
             raise
 
     def _send(self, key: str, upload: str, parts: Iterator[bytes], headers: Headers) -> bool:
+        answer: Any
         sent: list[tuple[str, str]] = []
         with in_our_words(self.settings, key):
             for number, part in enumerate(parts, start=1):
@@ -167,7 +180,7 @@ class Bucket:
                     ContentMD5=base64.b64encode(digest.digest()).decode(),
                 )
                 sent.append((answer["ETag"], digest.hexdigest()))
-            self._client.complete_multipart_upload(
+            answer = self._client.complete_multipart_upload(
                 Bucket=self.name,
                 Key=key,
                 UploadId=upload,
@@ -179,7 +192,8 @@ class Bucket:
                 },
                 **_conditional(headers),
             )
-        return all(etag.strip('"') == digest for etag, digest in sent)
+        well = all(etag.strip('"') == digest for etag, digest in sent)
+        return well and _etag(answer) == _etag_of_parts([digest for _, digest in sent])
 
     def delete(self, keys: Sequence[str]) -> None:
         """Delete objects; what is gone already is no error."""
@@ -256,6 +270,18 @@ def _described(headers: Headers) -> Any:
 
 def _conditional(headers: Headers) -> Any:
     return {"IfNoneMatch": "*"} if headers.only_new else {}
+
+
+def _let_go(parts: deque[bytes]) -> Iterator[bytes]:
+    """Each part, and it is not kept for as long as the upload takes."""
+    while parts:
+        yield parts.popleft()
+
+
+def _etag_of_parts(digests: Sequence[str]) -> str:
+    """What S3 says of an object whose parts have these MD5s."""
+    together = hashlib.md5(bytes.fromhex("".join(digests)), usedforsecurity=False)
+    return f"{together.hexdigest()}-{len(digests)}"
 
 
 def _etag(answer: Any) -> str:

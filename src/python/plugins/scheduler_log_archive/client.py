@@ -1,6 +1,7 @@
 """The S3 client of boto3, made as the settings say, and its errors in our words."""
 
-import os
+import logging
+import ssl
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cache
@@ -11,6 +12,7 @@ from scheduler_log_archive.errors import (
     ArchiveProblem,
     ArchiveRefused,
     ArchiveUnavailable,
+    BucketMissing,
     ObjectDiffers,
     ObjectMissing,
     ObjectRefused,
@@ -20,6 +22,9 @@ from scheduler_log_archive.settings import LogArchiveSettings
 
 if TYPE_CHECKING:
     from types_boto3_s3 import S3Client
+
+# At debug it writes whole requests, with the session tokens of temporary credentials.
+logging.getLogger("botocore").setLevel(logging.INFO)
 
 DEFAULT_REGION = "us-east-1"
 _CONNECT_SECONDS = 5.0
@@ -34,7 +39,6 @@ _REFUSALS = {
     "InvalidAccessKeyId": "check SCHEDULER_LOG_ARCHIVE_ACCESS_KEY_ID",
     "SignatureDoesNotMatch": "check SCHEDULER_LOG_ARCHIVE_SECRET_ACCESS_KEY",
     "AccessDenied": "give the key the rights to read, write, list and delete in the bucket",
-    "NoSuchBucket": "make the bucket, or set SCHEDULER_LOG_ARCHIVE_CREATE_BUCKET=1",
     "RequestTimeTooSkewed": "set this machine's clock",
     "AuthorizationHeaderMalformed": "check SCHEDULER_LOG_ARCHIVE_S3_REGION",
     "PermanentRedirect": "check SCHEDULER_LOG_ARCHIVE_S3_REGION",
@@ -86,9 +90,12 @@ def _service_descriptions() -> Any:
 
 def _check_ca_file(settings: LogArchiveSettings) -> None:
     path = settings.log_archive_ca_file
-    if path and not os.access(path, os.R_OK):
-        why = f"the CA file {path} cannot be read"
-        raise ArchiveRefused(where(settings), why, "check SCHEDULER_LOG_ARCHIVE_CA_FILE")
+    try:
+        if path:
+            ssl.create_default_context(cafile=path)
+    except OSError as error:
+        why = f"the CA file {path} cannot be used: {error.strerror or type(error).__name__}"
+        raise ArchiveRefused(where(settings), why, "check SCHEDULER_LOG_ARCHIVE_CA_FILE") from None
 
 
 def where(settings: LogArchiveSettings) -> str:
@@ -135,12 +142,12 @@ def _of_answer(error: Any, settings: LogArchiveSettings, key: str) -> ArchivePro
     answer = error.response
     status = int(answer.get("ResponseMetadata", {}).get("HTTPStatusCode", 0))
     code = str(answer.get("Error", {}).get("Code", "") or status)
+    if code == "NoSuchBucket" or (code in _MISSING and not key):
+        return BucketMissing(where(settings))
     if code in _REFUSALS:
         return ArchiveRefused(where(settings), code, _REFUSALS[code])
-    if code in _MISSING and key:
-        return ObjectMissing(key)
     if code in _MISSING:
-        return ArchiveRefused(where(settings), "NoSuchBucket", _REFUSALS["NoSuchBucket"])
+        return ObjectMissing(key)
     if code in _THERE:
         return ObjectThere(key)
     if code in _CORRUPTED:

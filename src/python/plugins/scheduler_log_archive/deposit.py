@@ -81,6 +81,11 @@ def verify(bucket: Bucket, key: str) -> Stored:
     return stored
 
 
+def log_size(stored: Stored) -> int:
+    """The uncompressed size of what is stored."""
+    return int(stored.metadata.get("size", stored.size))
+
+
 def _verify(bucket: Bucket, key: str, metadata: dict[str, str], sent: int, *, proven: bool) -> None:
     stored = bucket.head(key)
     if dict(stored.metadata) != metadata:

@@ -26,12 +26,18 @@ _FOLDERS_KEPT = timedelta(days=2)
 
 
 class DiskQueue:
-    """The queue of one log folder. One thread. ``clock`` tells Unix time."""
+    """The queue of one log folder. One thread. ``clock`` tells Unix time, ``steady`` seconds that
+    only grow."""
 
-    def __init__(self, log_dir: Path, clock: Callable[[], float] = time.time) -> None:
+    def __init__(
+        self,
+        log_dir: Path,
+        clock: Callable[[], float] = time.time,
+        steady: Callable[[], float] = time.monotonic,
+    ) -> None:
         self.marks, self.waiting = Marks(log_dir), WaitingLogs()
-        self._folder, self._clock = LogFolder(log_dir), clock
-        self._tidy_at = clock() + TIDY_SECONDS
+        self._folder, self._clock, self._steady = LogFolder(log_dir), clock, steady
+        self._tidy_at = steady() + TIDY_SECONDS
         self._database_away = False
         self.waiting.set_done(self.marks.all_done())
 
@@ -39,7 +45,7 @@ class DiskQueue:
         """Note new logs, and which of those of runs that do not run here have ended."""
         now = self._clock()
         self.waiting.add(self._folder.new(self.waiting.known, now))
-        asked = self.waiting.to_ask(frozenset(running), now)
+        asked = self.waiting.to_ask(frozenset(running), self._steady())
         if not asked:
             return
         try:
@@ -50,26 +56,46 @@ class DiskQueue:
             self._database_away = True
             return
         self._database_away = False
-        for one in self.waiting.learn(asked, states, now):
+        for one in self.waiting.learn(asked, states, self._steady()):
             self._judge_unknown(one, now)
 
     def tidy(self, *, delete_archived: bool) -> None:
         """Once an hour: delete archived logs that are past their retention (all of them with
-        ``delete_archived``), the marks of logs that are gone, and empty folders."""
-        now = self._clock()
-        if now < self._tidy_at:
+        ``delete_archived``), the marks of logs that are gone, and empty folders. A log that was
+        written to after it was archived is not deleted: it waits for the archive again."""
+        if self._steady() < self._tidy_at:
             return
-        self._tidy_at = now + TIDY_SECONDS
+        self._tidy_at = self._steady() + TIDY_SECONDS
+        now = self._clock()
         # Marks before logs: a mark is made after its log, so one whose log is missing then is old.
         marks, archived = self.marks.names(), self.marks.all_done()
-        kept = set()
+        kept, grown = set(), []
         oldest = now if delete_archived else self._oldest_kept(now)
         for one in self._folder.all():
-            if str(one.run_id) not in archived or not _deleted(one, oldest):
-                kept.add(str(one.run_id))
+            if str(one.run_id) in archived and _is_older(one, oldest):
+                if self._is_whole(one):
+                    if _deleted(one):
+                        continue
+                else:
+                    self.marks.forget(one.run_id)
+                    grown.append(one)
+            kept.add(str(one.run_id))
         self.marks.remove(name for name in marks if name.partition(".")[0] not in kept)
         self._folder.remove_empty((datetime.fromtimestamp(now, UTC) - _FOLDERS_KEPT).date())
-        self.waiting.set_done(archived & kept)
+        self.waiting.set_done((archived & kept) - {str(one.run_id) for one in grown})
+        self.waiting.add(grown)
+
+    def forget_sent(self) -> None:
+        """The chunks are gone with their bucket: what they held is to be sent again."""
+        self.waiting.forget_sent()
+        self.marks.forget_sent()
+
+    def _is_whole(self, one: LocalLog) -> bool:
+        """Whether the file is still what was archived."""
+        done = self.marks.done(one.run_id)
+        with suppress(OSError):
+            return done is not None and one.path.stat().st_size == done.size
+        return True
 
     def _oldest_kept(self, now: float) -> float:
         """Unix time before which archived logs go."""
@@ -90,9 +116,14 @@ class DiskQueue:
                 one.ended_at = written
 
 
-def _deleted(one: LocalLog, oldest: float) -> bool:
+def _is_older(one: LocalLog, oldest: float) -> bool:
     with suppress(OSError):
-        if one.path.stat().st_mtime < oldest:
-            one.path.unlink()
-            return True
+        return one.path.stat().st_mtime < oldest
+    return False
+
+
+def _deleted(one: LocalLog) -> bool:
+    with suppress(OSError):
+        one.path.unlink()
+        return True
     return False

@@ -37,6 +37,16 @@ class ArchiveRefused(ArchiveProblem):
         super().__init__(f"The log archive {where} refuses us ({why}); {next_step}.")
 
 
+class BucketMissing(ArchiveRefused):
+    """There is no such bucket, or not any more."""
+
+    code = "LOG_ARCHIVE_BUCKET_MISSING"
+
+    def __init__(self, where: str) -> None:
+        step = "make the bucket, or set SCHEDULER_LOG_ARCHIVE_CREATE_BUCKET=1"
+        super().__init__(where, "NoSuchBucket", step)
+
+
 class ObjectRefused(ArchiveProblem):
     """The store refused this one object."""
 

@@ -10,6 +10,7 @@ log together of its chunks names it as the worker would have.
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import date, timedelta
+from itertools import takewhile
 from urllib.parse import quote, unquote, urlsplit
 from uuid import UUID
 
@@ -99,17 +100,30 @@ class Keys:
         return f"{self.prefix}/" if self.prefix else ""
 
 
-def in_line(chunks: Iterable[Chunk]) -> list[tuple[Chunk, int]]:
-    """The chunks that make up the log from its begin to the first gap, in order, each with how
-    many of its first bytes an earlier one has already."""
+@dataclass(frozen=True, slots=True)
+class Joint:
+    """A chunk among those that make up a log: the first ``known`` bytes of it an earlier one has
+    already; ``missing`` bytes before it are in none."""
+
+    chunk: Chunk
+    known: int
+    missing: int
+
+
+def joined(chunks: Iterable[Chunk]) -> list[Joint]:
+    """The chunks that make up the log, in order."""
     found, end = [], 0
     for chunk in sorted(chunks, key=lambda one: (one.offset, -one.size)):
-        if chunk.offset > end:
-            break
         if chunk.end > end:
-            found.append((chunk, end - chunk.offset))
+            apart = chunk.offset - end
+            found.append(Joint(chunk, known=max(0, -apart), missing=max(0, apart)))
             end = chunk.end
     return found
+
+
+def in_line(chunks: Iterable[Chunk]) -> list[Joint]:
+    """Those that make up the log from its begin to the first gap."""
+    return list(takewhile(lambda one: not one.missing, joined(chunks)))
 
 
 def address(base_url: str, bucket: str, key: str) -> str:

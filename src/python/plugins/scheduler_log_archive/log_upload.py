@@ -7,17 +7,22 @@ cannot hurt each other: a chunk's key is its offset, and the whole log's key is 
 import fcntl
 import os
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from pathlib import Path
 from typing import BinaryIO
+from uuid import UUID
 
+from scheduler.plugin_api.logs import get_logger
 from scheduler.plugin_api.services import LocalLog
 from scheduler_log_archive.bucket import Bucket, Headers
 from scheduler_log_archive.deposit import deposit
 from scheduler_log_archive.errors import LogUnreadable
-from scheduler_log_archive.keys import Keys, LogName
+from scheduler_log_archive.keys import Keys, LogName, in_line
 from scheduler_log_archive.marks import Done, Marks
 from scheduler_log_archive.reading import log_ref
+
+log = get_logger("log_archive.log_upload")
 
 CHUNK_BYTES = 8 * 1024 * 1024
 _CHUNKS_AT_ONCE = 8
@@ -68,14 +73,14 @@ class LogUpload:
 
         At most 64 MiB at a time, so that one log does not hold up the others."""
         with self._held(log) as held:
-            sent = max(sent, self._marks.sent(log.run_id))
+            sent = max(sent, self._marks.sent(log.run_id, self._bucket.place))
             begun = sent
             for data in self._new_chunks(held, sent):
                 key = self._keys.chunk(LogName.of(log), sent)
                 self._bucket.put(key, data, Headers({}))
                 sent += len(data)
             if sent > begun:
-                self._marks.mark_sent(log.run_id, sent)
+                self._marks.mark_sent(log.run_id, sent, self._bucket.place)
         return sent, sent - begun
 
     def store(self, log: LocalLog) -> tuple[HeldLog, Done, int]:
@@ -104,17 +109,29 @@ class LogUpload:
                     break
         return Done(log_ref(self._bucket, key), stored.size, stored.sha256), sent
 
-    def settle(self, held: HeldLog, done: Done, *, chunks: bool) -> None:
-        """What is left to do once the log is stored and its address recorded: its chunks go
-        (``chunks``: some may be there), and its file, or it is marked."""
+    def settle(self, held: HeldLog, done: Done) -> bool:
+        """What is left to do on the disk once the log is stored and its address recorded: its file
+        goes, if nothing was written to it since, or it is marked. Returns whether a mark says that
+        chunks of it went up."""
         run_id = held.log.run_id
-        if chunks or self._marks.sent(run_id):
-            keys = [key for key, _ in self._bucket.list(self._keys.chunks_of(run_id))]
-            self._bucket.delete(keys)
-        if self._bucket.settings.log_local_delete_after_upload and _delete(held.log):
+        chunks = self._marks.sent(run_id, self._bucket.place) > 0
+        delete = self._bucket.settings.log_local_delete_after_upload
+        if delete and _is_whole(held.file, done) and _delete(held.log):
             self._marks.forget(run_id)
         else:
             self._marks.mark_done(run_id, done)
+        return chunks
+
+    def clear_chunks(self, run_id: UUID, done: Done) -> None:
+        """Delete the chunks of an archived log. Those that hold more of it than what is archived
+        are left to the leader, which makes a log of them: a machine that lost its power may have
+        lost the end of the file after that had gone up."""
+        listed = list(self._bucket.list(self._keys.chunks_of(run_id)))
+        line = in_line(chunk for one in listed if (chunk := self._keys.parse_chunk(*one)))
+        if line and line[-1].chunk.end > done.size:
+            log.warning("log_shorter_than_its_chunks", run_id=str(run_id), size=done.size)
+            return
+        self._bucket.delete([key for key, _ in listed])
 
     @contextmanager
     def _held(self, log: LocalLog) -> Iterator[HeldLog]:
@@ -126,7 +143,7 @@ class LogUpload:
 
     def _take(self, log: LocalLog) -> HeldLog:
         with _readable(log):
-            file = log.path.open("rb")
+            file = _opened(log.path)
             try:
                 fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
                 if not os.fstat(file.fileno()).st_nlink:
@@ -176,6 +193,22 @@ def _readable(log: LocalLog) -> Iterator[None]:
         raise LogBusy from None
     except OSError as error:
         raise LogUnreadable(log.path, error.strerror or type(error).__name__) from None
+
+
+def _opened(path: Path) -> BinaryIO:
+    """For reading; open for writing too where that may be: over NFS only such a file is locked."""
+    try:
+        return path.open("r+b")
+    except FileNotFoundError:
+        raise
+    except OSError:
+        return path.open("rb")
+
+
+def _is_whole(file: BinaryIO, done: Done) -> bool:
+    with suppress(OSError):
+        return os.fstat(file.fileno()).st_size == done.size
+    return False
 
 
 def _delete(log: LocalLog) -> bool:

@@ -1,9 +1,10 @@
 """What was done with each log, kept beside the logs: the disk is the queue.
 
 A log without a mark is to be archived. ``LOG_DIR/.archive/<run id>.sent`` says how many of its
-bytes went up as chunks, ``<run id>.done`` that all of it is in the archive, and where. Marks are
-written aside and renamed: there is a whole one or none. Where none can be written (a full disk)
-the log is archived all the same; after a restart that is done again, to the same object.
+bytes went up as chunks, and to which place, ``<run id>.done`` that all of it is in the archive, and
+where. Marks are written aside and renamed: there is a whole one or none. Where none can be written
+(a full disk) the log is archived all the same; after a restart that is done again, to the same
+object.
 """
 
 import json
@@ -34,10 +35,11 @@ class Marks:
     def __init__(self, log_dir: Path) -> None:
         self._folder = log_dir / FOLDER
 
-    def sent(self, run_id: UUID) -> int:
-        """How many bytes of a log went up as chunks; 0 where nothing is known."""
-        size = (self._read(f"{run_id}{_SENT}") or {}).get("bytes")
-        return size if isinstance(size, int) else 0
+    def sent(self, run_id: UUID, place: str) -> int:
+        """How many bytes of a log went up as chunks to this place; 0 where nothing is known."""
+        kept = self._read(f"{run_id}{_SENT}") or {}
+        size = kept.get("bytes")
+        return size if isinstance(size, int) and kept.get("place") == place else 0
 
     def done(self, run_id: UUID) -> Done | None:
         """None where the log is not archived, or the mark cannot be read."""
@@ -51,9 +53,13 @@ class Marks:
         """The run ids that are marked as archived, as text, by one look at the folder."""
         return frozenset(name.removesuffix(_DONE) for name in self.names() if name.endswith(_DONE))
 
-    def mark_sent(self, run_id: UUID, size: int) -> bool:
+    def mark_sent(self, run_id: UUID, size: int, place: str) -> bool:
         """False where it could not be written down."""
-        return self._write(f"{run_id}{_SENT}", {"bytes": size})
+        return self._write(f"{run_id}{_SENT}", {"bytes": size, "place": place})
+
+    def forget_sent(self) -> None:
+        """Nothing counts as sent any more."""
+        self.remove(name for name in self.names() if name.endswith(_SENT))
 
     def mark_done(self, run_id: UUID, done: Done) -> bool:
         """False where it could not be written down."""

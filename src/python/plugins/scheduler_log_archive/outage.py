@@ -16,26 +16,26 @@ LONGEST_SECONDS = 60.0
 
 
 class Outage:
-    """Safe for threads. ``clock`` tells Unix time, ``chance`` a number from 0 to 1."""
+    """Safe for threads. ``steady`` tells seconds that only grow, ``chance`` a number of 0 to 1."""
 
     def __init__(
         self,
         board: FigureBoard,
-        clock: Callable[[], float],
+        steady: Callable[[], float],
         chance: Callable[[], float] = random.random,
     ) -> None:
-        self._board, self._clock, self._chance = board, clock, chance
+        self._board, self._steady, self._chance = board, steady, chance
         self._backoff = Backoff(first_seconds=1.0, longest_seconds=LONGEST_SECONDS)
         self._lock = Lock()
         self._since: float | None = None
 
     def left(self) -> float:
         """Seconds until the store may be asked again; 0 while all is well."""
-        return self._backoff.left(self._clock())
+        return self._backoff.left(self._steady())
 
     def begin_or_go_on(self, problem: ArchiveProblem) -> None:
         """A request failed, and others would too."""
-        now = self._clock()
+        now = self._steady()
         with self._lock:
             if self._backoff.left(now):
                 return  # Another thread of the same round has told already.
@@ -51,4 +51,4 @@ class Outage:
             self._backoff.succeeded()
         if since is not None:
             self._board.set_trouble("")
-            log.info("log_archive_recovered", after_seconds=round(self._clock() - since, 1))
+            log.info("log_archive_recovered", after_seconds=round(self._steady() - since, 1))

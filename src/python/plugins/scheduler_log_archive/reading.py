@@ -2,13 +2,15 @@
 
 from collections.abc import Callable, Iterator
 from time import monotonic
+from urllib.parse import unquote
+from uuid import UUID
 
 from scheduler.plugin_api.archive import ArchivedRun, LogPiece
 from scheduler.queries.run_logs import folder_of_job
 from scheduler_log_archive.bucket import Bucket, Stored
-from scheduler_log_archive.deposit import GZIP
+from scheduler_log_archive.deposit import GZIP, log_size
 from scheduler_log_archive.errors import ArchiveUnavailable, ObjectMissing, ObjectThere
-from scheduler_log_archive.keys import Chunk, Keys, address, in_line, key_in
+from scheduler_log_archive.keys import Joint, Keys, address, in_line, key_in
 from scheduler_log_archive.unzipping import Pages, TooSlow
 
 READ_SECONDS = 10.0
@@ -46,7 +48,7 @@ class S3LogArchive:
     def link(self, run: ArchivedRun) -> str | None:
         """The public address, a presigned one, or the endpoint's, as the settings say."""
         bucket = self._connect()
-        key = key_in(run.log_ref, bucket.name, run.run_id) if bucket else None
+        key = recorded_key(bucket, run.run_id, run.log_ref) if bucket else None
         if bucket is None or key is None:
             return None
         settings = bucket.settings
@@ -62,6 +64,16 @@ def log_ref(bucket: Bucket, key: str) -> str:
     """The address that is recorded for an archived log."""
     base = bucket.settings.log_archive_public_base_url or bucket.address
     return address(base, bucket.name, key)
+
+
+def recorded_key(bucket: Bucket, run_id: UUID, log_ref: str) -> str | None:
+    """The key that a recorded address names, by the addresses in force or else by the bucket's
+    name in it; None where it is no address of the run's log in the bucket."""
+    for base in (bucket.settings.log_archive_public_base_url, bucket.address):
+        begin = address(base, bucket.name, "")
+        if base and log_ref.startswith(begin):
+            return unquote(log_ref.removeprefix(begin))
+    return key_in(log_ref, bucket.name, run_id)
 
 
 class _Reading:
@@ -81,14 +93,14 @@ class _Reading:
         return None
 
     def _places(self, run: ArchivedRun) -> Iterator[str]:
-        recorded = key_in(run.log_ref, self._bucket.name, run.run_id)
+        recorded = recorded_key(self._bucket, run.run_id, run.log_ref)
         if recorded is not None:
             yield recorded
         elif run.ended:
             yield from self._keys.guesses(run.run_id, folder_of_job(run.job_name))
 
     def _page(self, key: str, stored: Stored, offset: int, limit: int) -> LogPiece:
-        size = int(stored.metadata.get("size", stored.size))
+        size = log_size(stored)
         start = _start(offset, size)
         end = min(size, start + limit)
         if start >= end:
@@ -117,14 +129,15 @@ class _Reading:
         found = in_line(chunk for one in listed if (chunk := self._keys.parse_chunk(*one)))
         if not found:
             return None
-        size = found[-1][0].end
+        size = found[-1].chunk.end
         start = _start(offset, size)
         data = b"".join(self._parts(found, start, min(size, start + limit)))
         return LogPiece(data, start + len(data), size, complete=False)
 
-    def _parts(self, found: list[tuple[Chunk, int]], start: int, end: int) -> Iterator[bytes]:
-        for chunk, known in found:
-            first = max(start, chunk.offset + known)
+    def _parts(self, found: list[Joint], start: int, end: int) -> Iterator[bytes]:
+        for one in found:
+            chunk = one.chunk
+            first = max(start, chunk.offset + one.known)
             last = min(end, chunk.end)
             if first < last:
                 yield self._bucket.read(chunk.key, first - chunk.offset, last - chunk.offset)

@@ -19,7 +19,8 @@ def _own_backoff() -> Backoff:
 @dataclass(slots=True)
 class WaitingLog:
     """``ended_at`` is Unix time, None while the run is open, as far as we know; ``sent`` bytes
-    went up as chunks; the database is asked again from ``ask_at`` on."""
+    went up as chunks; the database is asked again from ``ask_at`` on (steady seconds, as those of
+    ``backoff``)."""
 
     log: LocalLog
     ended_at: float | None = None
@@ -29,7 +30,7 @@ class WaitingLog:
 
 
 class WaitingLogs:
-    """Which logs wait, and for what. Instants are Unix time. One thread."""
+    """Which logs wait, and for what. ``now`` is of a clock that only grows. One thread."""
 
     def __init__(self) -> None:
         self._waiting: dict[str, WaitingLog] = {}
@@ -53,6 +54,11 @@ class WaitingLogs:
         for run_id in self._known & self._waiting.keys():
             del self._waiting[run_id]
         self._known |= self._waiting.keys()
+
+    def forget_sent(self) -> None:
+        """What went up as chunks is not there any more."""
+        for one in self._waiting.values():
+            one.sent = 0
 
     def finish(self, run_id: UUID, *, archived: bool) -> None:
         """The log is archived, or there is none any more."""

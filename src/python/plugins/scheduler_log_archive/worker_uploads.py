@@ -8,8 +8,9 @@ object store is away it is asked by back-off only, and the logs wait on the disk
 import random
 import time
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor, wait
+from concurrent.futures import wait
 from dataclasses import dataclass
+from functools import partial
 from queue import SimpleQueue
 from threading import Event, Lock
 from typing import Protocol
@@ -21,12 +22,13 @@ from scheduler.plugin_api.services import LocalLog
 from scheduler.requests.run_logs import record_log_refs
 from scheduler_log_archive.bucket import Bucket
 from scheduler_log_archive.disk_queue import DiskQueue
-from scheduler_log_archive.errors import ArchiveProblem
+from scheduler_log_archive.errors import ArchiveProblem, ArchiveUnavailable, BucketMissing
 from scheduler_log_archive.figures import FigureBoard
 from scheduler_log_archive.log_upload import HeldLog, LogBusy, LogDone, LogGone, LogUpload, Stopped
 from scheduler_log_archive.marks import Done
 from scheduler_log_archive.outage import Outage
 from scheduler_log_archive.reading import Connect
+from scheduler_log_archive.upload_threads import UploadThreads
 from scheduler_log_archive.waiting import WaitingLog
 
 log = get_logger("log_archive.uploads")
@@ -55,7 +57,8 @@ class _Carried:
 
 
 class WorkerUploads:
-    """``clock`` tells Unix time, ``chance`` a number from 0 to 1. Safe for threads."""
+    """``clock`` tells Unix time, ``steady`` seconds that only grow (a clock that is set must not
+    keep a log waiting), ``chance`` a number from 0 to 1. Safe for threads."""
 
     def __init__(
         self,
@@ -64,15 +67,17 @@ class WorkerUploads:
         board: FigureBoard,
         *,
         clock: Callable[[], float] = time.time,
+        steady: Callable[[], float] = time.monotonic,
         chance: Callable[[], float] = random.random,
     ) -> None:
         self._worker, self._connect, self._board = worker, connect, board
-        self._clock, self._chance = clock, chance
-        self._outage = Outage(board, clock, chance)
+        self._clock, self._steady, self._chance = clock, steady, chance
+        self._outage = Outage(board, steady, chance)
+        self._bucket_gone = Event()
         self._queue: DiskQueue | None = None
-        self._threads = _Threads()
+        self._threads = UploadThreads()
         self._finished: SimpleQueue[tuple[UUID, bool]] = SimpleQueue()
-        self._chunks_at = 0.0
+        self._chunks_at = steady()
         self._round, self._stop = Lock(), Event()
 
     def tick(self) -> float:
@@ -87,8 +92,8 @@ class WorkerUploads:
     def drain(self, seconds: float) -> None:
         """Archive what has ended, as far as that goes within so many seconds: the worker is about
         to leave, and its disk perhaps with it."""
-        until = self._clock() + seconds
-        while self._clock() < until and self.tick() <= _SOON_SECONDS:
+        until = self._steady() + seconds
+        while self._steady() < until and self.tick() <= _SOON_SECONDS:
             pass
 
     def flush(self) -> None:
@@ -115,14 +120,14 @@ class WorkerUploads:
         self._board.set_waiting(*queue.waiting.backlog())
         if left := self._outage.left():
             return min(left, pause)
-        now = self._clock()
+        now = self._steady()
         more = queue.waiting.due(now, 1)
         return _SOON_SECONDS if more else max(_SOON_SECONDS, self._chunks_at - now)
 
     def _open(self) -> DiskQueue | None:
         """None while there never was a log."""
         first = next(iter(self._worker.local_logs()), None)
-        return DiskQueue(first.path.parents[2], self._clock) if first else None
+        return DiskQueue(first.path.parents[2], self._clock, self._steady) if first else None
 
     def _look(self, queue: DiskQueue) -> None:
         self._take_finished(queue)
@@ -135,24 +140,32 @@ class WorkerUploads:
             queue.waiting.finish(run_id, archived=archived)
 
     def _carry(self, bucket: Bucket, queue: DiskQueue, pause: float) -> None:
+        if self._bucket_gone.is_set():
+            bucket.forget()
         try:
             bucket.ensure()
         except ArchiveProblem as problem:
             self._board.count(failures=1)
             self._outage.begin_or_go_on(problem)
             return
+        if self._bucket_gone.is_set():
+            queue.forget_sent()
+            self._bucket_gone.clear()
+        elif not self._threads.are_of(bucket):
+            # To another place perhaps; the marks know.
+            queue.waiting.forget_sent()
         upload = LogUpload(bucket, queue.marks, self._stop.is_set)
         threads = self._threads.of(bucket)
         self._send_new(upload, queue, threads, pause)
         stored = [
-            threads.of_whole_logs.submit(self._stored, upload, one)
-            for one in queue.waiting.due(self._clock(), _AT_ONCE)
+            threads.of_whole_logs.submit(partial(self._stored, upload, one))
+            for one in queue.waiting.due(self._steady(), _AT_ONCE)
         ]
         left = set(stored)
         while left:
             # Large logs take long; the others' chunks must not wait for them.
-            _, left = wait(left, timeout=max(_SOON_SECONDS, self._chunks_at - self._clock()))
-            if left and self._clock() >= self._chunks_at:
+            _, left = wait(left, timeout=max(_SOON_SECONDS, self._chunks_at - self._steady()))
+            if left and self._steady() >= self._chunks_at:
                 self._look(queue)
                 self._send_new(upload, queue, threads, pause)
         self._finish(upload, threads, [each for one in stored if (each := one.result())])
@@ -160,7 +173,7 @@ class WorkerUploads:
     # ------------------------------------------------------------------- while a run goes on
 
     def _send_new(
-        self, upload: LogUpload, queue: DiskQueue, threads: "_Threads", pause: float
+        self, upload: LogUpload, queue: DiskQueue, threads: UploadThreads, pause: float
     ) -> None:
         def send(one: WaitingLog) -> None:
             found = self._tried(one, lambda: upload.send_new(one.log, one.sent))
@@ -168,12 +181,12 @@ class WorkerUploads:
                 one.sent, new_bytes = found
                 self._board.count(uploaded_bytes=new_bytes)
 
-        now = self._clock()
+        now = self._steady()
         if now < self._chunks_at:
             return
         self._chunks_at = now + pause
         running = queue.waiting.running(self._worker.running())
-        list(threads.of_chunks.map(send, [one for one in running if not one.backoff.left(now)]))
+        threads.of_chunks.each(send, [one for one in running if not one.backoff.left(now)])
 
     # ------------------------------------------------------------------------ when it has ended
 
@@ -185,10 +198,10 @@ class WorkerUploads:
         self._board.count(uploaded_bytes=sent)
         return _Carried(one, held, done)
 
-    def _finish(self, upload: LogUpload, threads: "_Threads", carried: list[_Carried]) -> None:
+    def _finish(self, upload: LogUpload, threads: UploadThreads, carried: list[_Carried]) -> None:
         try:
             if carried and self._record(carried):
-                list(threads.of_whole_logs.map(lambda each: self._settle(upload, each), carried))
+                threads.of_whole_logs.each(partial(self._settle, upload), carried)
         finally:
             for each in carried:
                 each.held.release()
@@ -199,18 +212,30 @@ class WorkerUploads:
         except SchedulerError as error:
             log.warning("log_refs_not_recorded", count=len(carried), reason=str(error))
             for each in carried:
-                each.one.backoff.failed(self._clock(), self._chance())
+                each.one.backoff.failed(self._steady(), self._chance())
             return False
         return True
 
     def _settle(self, upload: LogUpload, each: _Carried) -> None:
-        def settle() -> bool:
-            upload.settle(each.held, each.done, chunks=each.one.sent > 0)
-            return True
+        marked = upload.settle(each.held, each.done)
+        self._finished.put((each.one.log.run_id, True))
+        self._board.count(archived=1)
+        if marked or each.one.sent:
+            self._clear_chunks(upload, each)
 
-        if self._tried(each.one, settle):
-            self._finished.put((each.one.log.run_id, True))
-            self._board.count(archived=1)
+    def _clear_chunks(self, upload: LogUpload, each: _Carried) -> None:
+        """Chunks that cannot be cleared away now the leader clears away later: the log is archived,
+        and must not go up again for them."""
+        if self._stop.is_set() or self._outage.left():
+            return
+        run_id = each.one.log.run_id
+        try:
+            upload.clear_chunks(run_id, each.done)
+        except ArchiveUnavailable as problem:
+            self._failed(each.one, problem)
+        except ArchiveProblem as problem:
+            self._board.count(failures=1)
+            log.warning("log_chunks_left", run_id=str(run_id), reason=str(problem))
 
     def _tried[T](self, one: WaitingLog, work: Callable[[], T]) -> T | None:
         """What ``work`` gives; None where it could not be done now."""
@@ -221,7 +246,7 @@ class WorkerUploads:
         except Stopped:
             return None
         except LogBusy:
-            one.backoff.until = self._clock() + _BUSY_SECONDS
+            one.backoff.until = self._steady() + _BUSY_SECONDS
         except (LogDone, LogGone) as why:
             self._finished.put((one.log.run_id, isinstance(why, LogDone)))
         except ArchiveProblem as problem:
@@ -230,7 +255,7 @@ class WorkerUploads:
             # A fault of ours, met at one log, must not keep all others from the archive.
             log.exception("log_upload_broke", run_id=str(one.log.run_id))
             self._board.count(failures=1)
-            one.backoff.failed(self._clock(), self._chance())
+            one.backoff.failed(self._steady(), self._chance())
         else:
             self._outage.end()
             one.backoff.succeeded()
@@ -240,41 +265,10 @@ class WorkerUploads:
     def _failed(self, one: WaitingLog, problem: ArchiveProblem) -> None:
         self._board.count(failures=1)
         if problem.away:
+            if isinstance(problem, BucketMissing):
+                self._bucket_gone.set()
             self._outage.begin_or_go_on(problem)
             return
         if not one.backoff.failures:
             log.warning("log_not_archived", run_id=str(one.log.run_id), reason=str(problem))
-        one.backoff.failed(self._clock(), self._chance())
-
-
-class _Threads:
-    """The threads of the uploads, as many of each kind as the bucket's settings say."""
-
-    def __init__(self) -> None:
-        self._bucket: Bucket | None = None
-        self._pools: tuple[ThreadPoolExecutor, ...] = ()
-
-    @property
-    def of_chunks(self) -> ThreadPoolExecutor:
-        return self._pools[0]
-
-    @property
-    def of_whole_logs(self) -> ThreadPoolExecutor:
-        return self._pools[1]
-
-    def of(self, bucket: Bucket) -> "_Threads":
-        """These, made anew where the bucket is another one."""
-        if self._bucket is not bucket:
-            self.close()
-            count = bucket.settings.log_archive_parallel_uploads
-            self._pools = tuple(
-                ThreadPoolExecutor(count, thread_name_prefix=f"log-archive-{kind}")
-                for kind in ("chunks", "logs")
-            )
-            self._bucket = bucket
-        return self
-
-    def close(self) -> None:
-        for pool in self._pools:
-            pool.shutdown()
-        self._bucket, self._pools = None, ()
+        one.backoff.failed(self._steady(), self._chance())

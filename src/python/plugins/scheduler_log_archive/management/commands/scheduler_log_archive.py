@@ -24,8 +24,8 @@ from scheduler_log_archive.errors import ArchiveProblem
 from scheduler_log_archive.figures import FigureBoard
 from scheduler_log_archive.folder import LogFolder
 from scheduler_log_archive.health import archive_health
-from scheduler_log_archive.keys import key_in
 from scheduler_log_archive.plugin import LogArchivePlugin
+from scheduler_log_archive.reading import recorded_key
 from scheduler_log_archive.worker_uploads import WorkerUploads
 
 NOT_WELL, BAD_INPUT = 1, 2
@@ -125,7 +125,7 @@ def _status(bucket: Bucket, log_dir: Path, *, flush: bool) -> dict[str, Any]:
 
 def _verified(bucket: Bucket, run_id: UUID) -> dict[str, Any]:
     state = run_log_states([run_id]).get(run_id)
-    key = key_in(state.log_ref, bucket.name, run_id) if state else None
+    key = recorded_key(bucket, run_id, state.log_ref) if state else None
     if key is None:
         why = f"No archived log of run {run_id} is recorded; see manage.py scheduler_status."
         raise CommandError(why, returncode=BAD_INPUT)
