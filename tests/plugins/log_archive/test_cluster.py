@@ -20,7 +20,7 @@ from tests.e2e.cluster import Cluster, every, job
 pytestmark = [pytest.mark.postgres, pytest.mark.valkey, pytest.mark.slow]
 
 JOBS = [
-    job("work", "sample_long", every(1), default_args_json=["--seconds", "5"]),
+    job("work", "sample_long", every(1), default_args_json=["--seconds", "4"]),
     job("pulse", "noop", every(1)),
 ]
 # As the API reads it, in a process that is no worker.
@@ -102,16 +102,16 @@ def test_no_run_waits_for_a_store_that_is_down_and_all_logs_are_there_afterwards
     cluster, own_store
 ):
     cluster.wait_until(lambda: bool(archived(cluster)), "a first log archived")
-    own_store.stop()
+    own_store.kill()
     before = len(of_job(cluster, "pulse", "SUCCEEDED"))
     cluster.begin_window()
     cluster.wait_until(
         lambda: len(of_job(cluster, "pulse", "SUCCEEDED")) > before + 8, "runs go on"
     )
-    cluster.assert_all_slots_ran_once()
     missed = {run.id for run in of_job(cluster, "pulse", "SUCCEEDED")} - archived(cluster)
-    assert missed
+    assert len(missed) > 7
     own_store.start()
+    cluster.assert_all_slots_ran_once()
     cluster.wait_until(lambda: missed <= archived(cluster), "what waited is archived", 120.0)
     assert not [event for worker in cluster.workers for event in worker.complaints()]
     newest = max(missed)
@@ -132,4 +132,4 @@ def test_the_log_of_a_killed_worker_whose_disk_is_gone_reads_up_to_the_last_chun
     worker.kill()
     shutil.rmtree(cluster.layout.run_logs)
     text = read_log(cluster, run.id)
-    assert text.startswith("step 1 of 5\nstep 2 of 5\n"), text
+    assert text.startswith("step 1 of 4\nstep 2 of 4\n"), text
