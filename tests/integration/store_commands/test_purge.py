@@ -1,3 +1,4 @@
+import errno
 import os
 from datetime import timedelta
 from pathlib import Path
@@ -135,6 +136,32 @@ def archive(monkeypatch) -> Archive:
     host = PluginHost.load(["keeper"], {"keeper": lambda: Keeper})
     monkeypatch.setattr("scheduler.queries.plugins.plugin_host", lambda: host)
     return archive
+
+
+def test_log_files_that_cannot_be_deleted_are_told_of_and_keep_nothing_else(
+    led: World, call: Call, log_dir, monkeypatch
+):
+    (run,) = led.plan(led.define())
+    finish(led, run)
+    age(400)
+    paths = [log_dir / "2026-01-01" / "report" / f"{number}.log" for number in (1, 2)]
+    for path in paths:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text("line\n")
+        os.utime(path, (0, 0))
+    unlink = Path.unlink
+
+    def refuse(self, missing_ok=False):
+        if self == paths[0]:
+            raise PermissionError(errno.EACCES, "Permission denied")
+        unlink(self, missing_ok)
+
+    monkeypatch.setattr(Path, "unlink", refuse)
+    told = call("scheduler_purge", "--days", "30")
+    assert told.code == 2
+    assert f"1 log files could not be deleted ({paths[0]}: Permission denied)" in told.err
+    assert "Deleted 1 log files" in told.out
+    assert "Deleted 1 runs" in told.out
 
 
 @pytest.fixture

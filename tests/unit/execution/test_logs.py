@@ -124,3 +124,9 @@ def test_a_dry_run_counts_logs_and_deletes_neither_them_nor_folders(tmp_path):
     empty.mkdir()
     assert logs.delete_old_logs(tmp_path, 1500, dry_run=True) == logs.Swept(files=1, freed=5)
     assert old.exists() and empty.exists()
+
+
+def test_the_oldest_that_is_kept_may_be_of_1970(tmp_path):
+    for mtime in (0.0, 1000.0):
+        named(tmp_path, uuid4(), mtime)
+    assert logs.delete_old_logs(tmp_path, 1500, lambda runs: runs).oldest_kept == 0.0

@@ -66,13 +66,33 @@ def read_log(path: str | Path, offset: int, limit: int) -> tuple[bytes, int, int
 
 @dataclass(slots=True)
 class Swept:
-    """What went (or would go): files and bytes; and how many old logs were kept, of which the
-    oldest was last written at ``oldest_kept`` (Unix seconds)."""
+    """What went (or would go): files and bytes; how many old logs were kept, of which the oldest
+    was last written at ``oldest_kept`` (Unix seconds); and how many could not be deleted, with the
+    reason of the last."""
 
     files: int = 0
     freed: int = 0
     kept: int = 0
     oldest_kept: float | None = None
+    stuck: int = 0
+    why: str = ""
+
+    def keep(self, written: float) -> None:
+        """Count one that is kept."""
+        self.kept += 1
+        self.oldest_kept = min(written, written if self.oldest_kept is None else self.oldest_kept)
+
+    def delete(self, path: Path, size: int, *, dry_run: bool) -> None:
+        """Delete one and count it."""
+        try:
+            if not dry_run:
+                path.unlink()
+        except FileNotFoundError:
+            return
+        except OSError as error:
+            self.stuck, self.why = self.stuck + 1, f"{path}: {error.strerror}"
+        else:
+            self.files, self.freed = self.files + 1, self.freed + size
 
 
 def delete_old_logs(
@@ -89,13 +109,9 @@ def delete_old_logs(
         kept = frozenset(keep(runs)) if runs else frozenset()
         for path, status in some:
             if _run_of(path) in kept:
-                swept.kept += 1
-                swept.oldest_kept = min(status.st_mtime, swept.oldest_kept or status.st_mtime)
-                continue
-            with suppress(FileNotFoundError):
-                if not dry_run:
-                    path.unlink()
-                swept.files, swept.freed = swept.files + 1, swept.freed + status.st_size
+                swept.keep(status.st_mtime)
+            else:
+                swept.delete(path, status.st_size, dry_run=dry_run)
     if not dry_run:
         _remove_empty_folders(log_dir)
     return swept

@@ -155,7 +155,7 @@ class PluginConformance:
         host.django_apps()
         host.url_mounts()
         host.worker_pages(view)
-        host.log_archive()
+        host.archives_logs()
         names = [
             one.service.name for one in (*host.worker_services(view), *host.leader_services(view))
         ]

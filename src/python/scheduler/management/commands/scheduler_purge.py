@@ -8,11 +8,11 @@ from typing import Any
 from uuid import UUID
 
 from django.conf import settings
-from django.core.management.base import BaseCommand
+from django.core.management.base import BaseCommand, CommandError
 
 from scheduler.domain.retention import RetentionDays, cutoffs
 from scheduler.execution.logs import Keep, delete_old_logs
-from scheduler.management.failing import plainly
+from scheduler.management.failing import BAD_INPUT, plainly
 from scheduler.plugin_api.core_settings import CoreSettings
 from scheduler.plugin_api.resolution import resolve
 from scheduler.queries.plugins import logs_are_archived
@@ -54,20 +54,19 @@ class Command(BaseCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         with plainly():
             core = resolve(CoreSettings, rows=read_setting_rows(), environ=os.environ).settings
-            days = options["days"] or core.log_retention_days_db
             now = rdb_now()
+            days = options["days"] or core.log_retention_days_db
             hours = options["days"] * 24 if options["days"] else core.log_local_retention_hours
+            if not days and not hours:
+                self.stdout.write("Retention is for ever: nothing to purge.")
             # Before the rows: those tell which logs are archived.
-            if hours:
-                keep = _keep_none if options["unarchived_logs"] else _what_an_archive_waits_for()
-                before = now - timedelta(hours=hours)
-                self._purge_logs(Path(core.log_dir), before, keep, dry_run=options["dry_run"])
+            stuck = self._purge_logs(core, now - timedelta(hours=hours), options) if hours else ""
             if days:
                 cutoff = cutoffs(RetentionDays(runs=days), now).runs
                 assert cutoff is not None
                 self._purge_rows(cutoff, options["batch"], dry_run=options["dry_run"])
-            if not days and not hours:
-                self.stdout.write("Retention is for ever: nothing to purge.")
+            if stuck:
+                raise CommandError(stuck, returncode=BAD_INPUT)
 
     def _purge_rows(self, cutoff: datetime, batch: int, *, dry_run: bool) -> None:
         database = database_from_settings(settings.DATABASES["default"])
@@ -92,7 +91,10 @@ class Command(BaseCommand):
                 self.stderr.write(f"{kind.name}: {total} deleted so far")
         return total
 
-    def _purge_logs(self, folder: Path, before: datetime, keep: Keep, *, dry_run: bool) -> None:
+    def _purge_logs(self, core: CoreSettings, before: datetime, options: dict[str, Any]) -> str:
+        """Returns what is to be said of logs that could not be deleted."""
+        folder, dry_run = Path(core.log_dir), options["dry_run"]
+        keep = _keep_none if options["unarchived_logs"] else _what_an_archive_waits_for()
         swept = delete_old_logs(folder, before.timestamp(), keep, dry_run=dry_run)
         verb = "Would delete" if dry_run else "Deleted"
         self.stdout.write(f"{verb} {swept.files} log files ({swept.freed} bytes) in {folder}.")
@@ -102,6 +104,8 @@ class Command(BaseCommand):
                 f"{'Would keep' if dry_run else 'Kept'} {swept.kept} old log files that are not "
                 f"archived yet, the oldest last written {oldest}; --unarchived-logs deletes them."
             )
+        files = f"{swept.stuck} log files could not be deleted ({swept.why})"
+        return f"{files}; run this as the user of the workers." if swept.stuck else ""
 
 
 def _what_an_archive_waits_for() -> Keep:

@@ -57,8 +57,10 @@ class ObservingSettings(SettingsModel):
         0,
         title=("Keep run log files for", "実行ログファイルの保存時間"),
         meaning=(
-            "Log files on a worker older than this are deleted. 0: never.",
-            "ワーカー上のログファイルを、この時間を過ぎたら削除します。0 なら削除しません。",
+            "Log files on a worker older than this are deleted: by scheduler_purge, and by an "
+            "archive once it has them. 0: never.",
+            "ワーカー上のログファイルを、この時間を過ぎたら削除します。scheduler_purge が、また"
+            "アーカイブ済みのものはアーカイブのプラグインが削除します。0 なら削除しません。",
         ),
         impact=(
             "A deleted log can be read only where it was archived.",
