@@ -4,6 +4,7 @@ import json
 import os
 import subprocess
 import sys
+from functools import partial
 from uuid import uuid4
 
 import pytest
@@ -15,8 +16,8 @@ from tests.plugins.log_archive.machines import a_run, recorded, whole
 
 
 @pytest.fixture
-def command(machine, store, database):
-    """Runs the command on the machine: (exit code, what it wrote, what it complained of)."""
+def manage(machine, store, database):
+    """Runs a command on the machine: (exit code, what it wrote, what it complained of)."""
     settings = machine.settings
     environ = {
         **os.environ,
@@ -35,7 +36,7 @@ def command(machine, store, database):
 
     def run(*argv, **more):
         done = subprocess.run(
-            [sys.executable, "-m", "django", "scheduler_log_archive", *argv],
+            [sys.executable, "-m", "django", *argv],
             env={**environ, **more},
             capture_output=True,
             text=True,
@@ -45,6 +46,11 @@ def command(machine, store, database):
         return done.returncode, done.stdout, done.stderr
 
     return run
+
+
+@pytest.fixture
+def command(manage):
+    return partial(manage, "scheduler_log_archive")
 
 
 def test_it_says_what_waits_and_flushes_it(machine, command):
@@ -97,3 +103,19 @@ def test_a_store_that_is_away_is_exit_code_1(machine, command):
     found = json.loads(out)
     assert (code, found["waiting"]) == (1, 1)
     assert "not to be had" in found["archive"]
+
+
+def test_the_purge_keeps_what_waits_for_the_archive_and_deletes_what_it_has(machine, manage):
+    archived = machine.run_and_end(b"archived")
+    machine.uploads.tick()
+    waiting = machine.run_and_end(b"waiting")
+    for run in (archived, waiting):
+        os.utime(machine.path(run), (0, 0))
+    code, out, err = manage("scheduler_purge", "--days", "1")
+    assert (code, err) == (0, "")
+    assert "Kept 1 old log files that are not archived yet" in out
+    assert not machine.path(archived).exists()
+    assert machine.path(waiting).exists()
+    _, out, _ = manage("scheduler_purge", "--days", "1", SCHEDULER_LOG_ARCHIVE_ENABLED="0")
+    assert "Deleted 1 log files" in out
+    assert not machine.path(waiting).exists()
