@@ -146,8 +146,11 @@ def _cut(blocks: Iterable[bytes], size: int) -> Iterator[bytes]:
     for block in blocks:
         piece += block
         while len(piece) >= size:
-            yield bytes(piece[:size])
+            with memoryview(piece) as seen:
+                full = bytes(seen[:size])
             del piece[:size]
+            yield full
+            del full
             some = True
     if piece or not some:
         yield bytes(piece)

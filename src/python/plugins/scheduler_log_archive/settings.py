@@ -298,8 +298,8 @@ class LogArchiveSettings(SettingsModel):
             "1 つのワーカーが同時にアップロードするログの数です。",
         ),
         impact=(
-            "Each needs up to 20 MB of memory while a large log goes up.",
-            "大きなログの送信中は、1 件あたり最大 20 MB のメモリを使います。",
+            "Each needs up to 30 MB of memory while a large log goes up.",
+            "大きなログの送信中は、1 件あたり最大 30 MB のメモリを使います。",
         ),
         example="4",
         ge=1,
