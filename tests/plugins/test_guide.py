@@ -113,3 +113,21 @@ def test_the_sentences_that_the_guide_quotes_are_those_that_come(namespace):
     offered = {"report": lambda: None, "some_installed_plugin": lambda: None}
     with pytest.raises(Exception, match=re.escape(quoted[0])):
         PluginHost.load(["reprot"], offered)
+
+
+@pytest.mark.parametrize("page", ["plugins.md", "plugins.ja.md"])
+def test_the_commands_of_the_ten_minutes_are_run_where_they_work(page):
+    """``manage.py`` stands in the project's folder, the plugin's tests in the plugin's."""
+    text = (DOCS / page).read_text(encoding="utf-8")
+    block = r"^```sh\n(python manage.py scheduler_startplugin.*?)^```"
+    (commands,) = re.findall(block, text, re.DOTALL | re.MULTILINE)
+    folder = ["project"]
+    for command in commands.splitlines():
+        match command.split():
+            case ["cd", ".."]:
+                folder.pop()
+            case ["cd", below]:
+                folder.append(below)
+            case words:
+                wanted = ["project"] if "manage.py" in words else ["project", "disk_watch"]
+                assert folder == wanted, command

@@ -2,6 +2,8 @@
 
 import sys
 from functools import partial
+from importlib import metadata
+from importlib.metadata import EntryPoint
 from types import ModuleType
 from typing import Any
 
@@ -12,7 +14,7 @@ from scheduler.domain.errors import PluginProblem
 from scheduler.plugin_api import hookspecs
 from scheduler.plugin_api.hookspecs import hookimpl
 from scheduler.plugin_api.host import PluginHost
-from scheduler.plugin_api.loading import KNOWN_HOOKS, load_plugins
+from scheduler.plugin_api.loading import ENTRY_POINT_GROUP, KNOWN_HOOKS, load_plugins
 from scheduler.plugin_api.plugin import Plugin
 from scheduler.plugin_api.settings import SettingsModel, setting
 from scheduler.plugin_api.values import RunState
@@ -91,6 +93,66 @@ def test_a_plugin_whose_module_breaks_at_import_stops_the_start():
         load_plugins(["x"], {"x": broken})
 
 
+@pytest.mark.parametrize("ending", [SystemExit("bye"), GeneratorExit()])
+def test_a_plugin_that_would_end_the_process_stops_the_start_with_a_sentence(ending):
+    def leave() -> object:
+        raise ending
+
+    with pytest.raises(PluginProblem, match="'x' cannot be imported"):
+        load_plugins(["x"], {"x": leave})
+
+    class Leaver(Plugin):
+        name = "leaver"
+
+        def __init__(self) -> None:
+            raise ending
+
+    assert "'Leaver' cannot be made" in problem_of(Leaver)
+
+
+def test_ctrl_c_during_an_import_is_no_plugins_doing():
+    def interrupted() -> object:
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        load_plugins(["x"], {"x": interrupted})
+
+
+def test_what_an_import_says_is_told_in_one_line_without_its_secrets():
+    def broken() -> object:
+        raise RuntimeError("no licence\nat redis://:hunter22@host")
+
+    with pytest.raises(PluginProblem) as caught:
+        load_plugins(["x"], {"x": broken})
+    assert "no licence at redis://:***@host" in str(caught.value)
+
+
+def offering(monkeypatch, **targets: tuple[str, ...]) -> None:
+    """As if installed packages declared these entry points."""
+    points = [
+        EntryPoint(name, target, ENTRY_POINT_GROUP)
+        for name, values in targets.items()
+        for target in values
+    ]
+    monkeypatch.setattr(metadata, "entry_points", lambda group: points)
+
+
+def test_a_name_that_two_packages_offer_is_refused_and_both_are_named(monkeypatch):
+    offering(monkeypatch, quiet=(f"{__name__}:Quiet", f"{__name__}:Loud"))
+    with pytest.raises(PluginProblem) as caught:
+        load_plugins(["quiet"])
+    assert str(caught.value) == (
+        "Plugin 'quiet' is offered by 2 packages; list the dotted path of the one you mean: "
+        f"{__name__}:Loud or {__name__}:Quiet."
+    )
+    assert load_plugins([f"{__name__}:Loud"])[1].name == "loud"
+
+
+def test_a_package_that_is_found_twice_is_one(monkeypatch):
+    offering(monkeypatch, quiet=(f"{__name__}:Quiet", f"{__name__}:Quiet"))
+    assert load_plugins(["quiet"])[1].name == "quiet"
+
+
 @pytest.mark.parametrize("found", [object(), int, "Quiet", None])
 def test_what_is_no_plugin_class_is_refused(found):
     with pytest.raises(PluginProblem, match="is not a plugin class"):
@@ -102,6 +164,14 @@ def test_a_plugin_without_a_name_is_refused():
         pass
 
     assert "has no name" in problem_of(Nameless)
+
+
+@pytest.mark.parametrize("called", ["my-plugin", "Mine", "a b", "7th", "x" * 101, 5])
+def test_a_name_that_cannot_be_kept_is_refused(called):
+    odd = type("Odd", (Plugin,), {"name": called})
+    sentence = problem_of(odd)
+    assert f"has the name {called!r}" in sentence
+    assert "lower-case letters, digits and _, at most 100" in sentence
 
 
 def test_a_plugin_that_cannot_be_made_is_refused():
@@ -183,6 +253,19 @@ def test_listening_to_no_state_is_refused():
             return None
 
     assert "run_states" in problem_of(Deaf)
+
+
+@pytest.mark.parametrize("states", [{"FAILD"}, "FAILED", [RunState.FAILED]])
+def test_what_are_no_states_is_refused(states):
+    class Vague(Plugin):
+        name = "vague"
+        run_states = states
+
+        @hookimpl
+        def scheduler_run_transitioned(self, transitions):
+            return None
+
+    assert "give a frozenset of members of RunState" in problem_of(Vague)
 
 
 def test_declaring_states_without_listening_is_refused():

@@ -1,7 +1,7 @@
 """What plugins bring to the Django project: apps, addresses, and refusals in one sentence."""
 
 import sys
-from types import ModuleType
+from types import ModuleType, SimpleNamespace
 
 import pytest
 from django.core.exceptions import ImproperlyConfigured
@@ -100,6 +100,22 @@ def test_other_bad_settings_are_not_the_business_of_the_list():
 
 
 def test_a_plugin_whose_addresses_cannot_be_imported_takes_only_those_away():
+    patterns = plugin_urls(listing("BrokenPages", "Pages"))
+    assert [str(one.pattern) for one in patterns] == ["pages/"]
+
+
+class LeavingModule(ModuleType):
+    def __getattr__(self, name: str) -> object:
+        raise SystemExit(f"no {name}")
+
+
+@pytest.mark.parametrize(
+    "module", [ModuleType("x"), LeavingModule("x"), SimpleNamespace(urlpatterns=["no address"])]
+)
+def test_a_module_without_addresses_is_left_out_and_breaks_no_search_for_a_name(
+    monkeypatch: pytest.MonkeyPatch, module: object
+):
+    monkeypatch.setitem(sys.modules, "no.such.module", module)
     patterns = plugin_urls(listing("BrokenPages", "Pages"))
     assert [str(one.pattern) for one in patterns] == ["pages/"]
 

@@ -94,7 +94,18 @@ def test_it_is_loaded_by_its_entry_point_once_it_is_installed(written: Path, tmp
 
 @pytest.mark.parametrize(
     "name",
-    ["", "Disk", "disk-watch", "1disk", "disk__watch", "_disk", "scheduler", "../up", "x" * 41],
+    [
+        "",
+        "Disk",
+        "disk-watch",
+        "1disk",
+        "disk__watch",
+        "_disk",
+        "scheduler",
+        "../up",
+        "x" * 41,
+        "scheduler_2fa",
+    ],
 )
 def test_a_name_that_is_none_is_refused_in_one_sentence(name: str, tmp_path: Path):
     with pytest.raises(CommandError, match="is no name for a plugin's package") as refused:
@@ -104,7 +115,17 @@ def test_a_name_that_is_none_is_refused_in_one_sentence(name: str, tmp_path: Pat
 
 
 @pytest.mark.parametrize(
-    ("name", "why"), [("json", "is here already"), ("class", "word of Python")]
+    ("name", "why"),
+    [
+        ("json", "is here already"),
+        ("tests", "is here already"),
+        ("class", "word of Python"),
+        ("core", "is that of a plugin"),
+        ("scheduler_k8s_health_", "is no name"),
+        ("k8s_health", "is that of a plugin"),
+        ("log", "settings names like SCHEDULER_LOG_.*, which is another's"),
+        ("k8s", "settings names like SCHEDULER_K8S_.*, which is another's"),
+    ],
 )
 def test_a_name_that_is_taken_is_refused(name: str, why: str, tmp_path: Path):
     with pytest.raises(CommandError, match=why):

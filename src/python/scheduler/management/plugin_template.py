@@ -12,11 +12,18 @@ from pathlib import Path
 from typing import ClassVar
 
 from scheduler.domain.errors import SchedulerError
+from scheduler.plugin_api.core_plugin import CorePlugin
+from scheduler.plugin_api.core_settings import CoreSettings
+from scheduler.plugin_api.loading import installed_plugins
+from scheduler.plugin_api.reserved import KNOWN_NAMES, SHIPPED_PLUGIN_NAMES
+from scheduler.plugin_api.settings import specs
 
 TEMPLATE = "plugin_template"
 SUFFIX = ".tmpl"
 NAME = re.compile(r"[a-z][a-z0-9]*(_[a-z0-9]+)*")
 LONGEST = 40
+TESTS = "tests"
+"""The folder of the new plugin's tests stands beside its package."""
 
 
 class PluginNotWritten(SchedulerError):
@@ -40,6 +47,11 @@ class NewPlugin:
         return self.package.removeprefix("scheduler_")
 
     @property
+    def prefix(self) -> str:
+        """What the names of its settings begin with."""
+        return f"SCHEDULER_{self.name.upper()}_"
+
+    @property
     def words(self) -> dict[str, str]:
         """What stands for each mark of the template."""
         return {
@@ -47,7 +59,7 @@ class NewPlugin:
             "@NAME@": self.name,
             "@CLASS@": "".join(part.title() for part in self.name.split("_")),
             "@TITLE@": self.name.replace("_", " ").capitalize(),
-            "@PREFIX@": f"SCHEDULER_{self.name.upper()}_",
+            "@PREFIX@": self.prefix,
             "@DISTRIBUTION@": self.package.replace("_", "-"),
         }
 
@@ -59,15 +71,21 @@ class NewPlugin:
 
 def new_plugin(name: str) -> NewPlugin:
     """Raises PluginNotWritten for a name that no new package can have."""
-    shown = f"The name {name!r}"
-    if not NAME.fullmatch(name) or len(name) > LONGEST or name == "scheduler":
+    shown, plugin = f"The name {name!r}", NewPlugin(name)
+    if not NAME.fullmatch(plugin.name) or len(name) > LONGEST or name == "scheduler":
         step = f"write lower-case letters, digits and _ between them, at most {LONGEST}"
         raise PluginNotWritten(shown, "is no name for a plugin's package", step)
     if keyword.iskeyword(name) or keyword.issoftkeyword(name):
         raise PluginNotWritten(shown, "is a word of Python", "choose another name")
-    if find_spec(name) is not None:
+    if name == TESTS or find_spec(name) is not None:
         raise PluginNotWritten(shown, "is that of a package that is here already", "choose another")
-    return NewPlugin(name)
+    if plugin.name in (CorePlugin.name, *SHIPPED_PLUGIN_NAMES, *installed_plugins()):
+        raise PluginNotWritten(shown, "is that of a plugin that is there already", "choose another")
+    known = sorted(KNOWN_NAMES.union(spec.key for spec in specs(CoreSettings)))
+    if alike := next((key for key in known if key.startswith(plugin.prefix)), None):
+        problem = f"would give its settings names like {alike}, which is another's"
+        raise PluginNotWritten(shown, problem, "choose another")
+    return plugin
 
 
 def write_plugin(plugin: NewPlugin, directory: Path) -> Path:

@@ -53,12 +53,12 @@ class Archives:
     def reader(self) -> ArchiveReader | None:
         """Each plugin is asked until it has answered: one that failed is asked the next time."""
         for plugin in list(self._unasked) if self._found is None else ():
-            answers = self._calls.ask(plugin, HOOK, seconds=START_SECONDS)
-            if answers is None:
-                continue
-            self._settle(plugin, answers)
-            if self._found is not None:
+            archives = self._asked(plugin)
+            if archives:
+                self._found = ArchiveReader(self._calls, plugin, archives[0])
                 break
+            if archives is not None and plugin in self._unasked:
+                self._unasked.remove(plugin)
         return self._found
 
     def takes_logs(self) -> bool:
@@ -67,16 +67,14 @@ class Archives:
         reader = self.reader()
         return reader.takes_logs() if reader else bool(self._unasked)
 
-    def _settle(self, plugin: str, answers: list[Any]) -> None:
-        try:
-            archives = checked(answers, _is_archive)
-        except TypeError as error:
-            self._calls.failures.add(plugin, HOOK, error)
-            return
-        if archives:
-            self._found = ArchiveReader(self._calls, plugin, archives[0])
-        elif plugin in self._unasked:
-            self._unasked.remove(plugin)
+    def _asked(self, plugin: str) -> list[LogArchive] | None:
+        call = self._calls.hook(plugin, HOOK)
+        assert call is not None
+
+        def ask() -> list[LogArchive]:
+            return checked(call(), _is_archive)
+
+        return self._calls.guarded(plugin, HOOK, ask, START_SECONDS)
 
 
 def _is_archive(one: Any) -> TypeIs[LogArchive]:

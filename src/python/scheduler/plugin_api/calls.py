@@ -8,7 +8,7 @@ from typing import Any, TypeIs
 
 from scheduler.domain.errors import PluginProblem
 from scheduler.plugin_api.core_plugin import CorePlugin
-from scheduler.plugin_api.failures import PluginFailures
+from scheduler.plugin_api.failures import PluginFailures, pass_on_interrupt
 from scheduler.plugin_api.limits import Limits, Pending
 from scheduler.plugin_api.loading import registered
 from scheduler.plugin_api.plugin import Plugin
@@ -88,8 +88,8 @@ class PluginCalls:
                 with self.limits.watched(plugin, what):
                     return call()
             return self.limits.call(plugin, what, call, seconds, lane=lane, often=often)
-        # SystemExit too: a plugin must not be able to end the worker's thread in silence.
-        except (Exception, SystemExit) as error:
+        except BaseException as error:
+            pass_on_interrupt(error)
             self.failures.add(plugin, what, error)
             return None
 
@@ -115,7 +115,8 @@ class PluginCalls:
             if isinstance(pending, Exception):
                 raise pending
             return pending.result(), None
-        except (Exception, SystemExit) as error:
+        except BaseException as error:
+            pass_on_interrupt(error)
             self.failures.add(plugin, what, error)
             return None, error
 
@@ -127,12 +128,14 @@ class PluginCalls:
         arguments: Mapping[str, Any] | None = None,
     ) -> list[T]:
         """What a plugin brings through a hook; nothing of it where one thing is not of the kind."""
-        answers = self.ask(plugin, hook, arguments, seconds=START_SECONDS, lane=START_LANE) or ()
-        try:
-            return checked(answers, is_one)
-        except TypeError as error:
-            self.failures.add(plugin, hook, error)
+        call = self.hook(plugin, hook, arguments)
+        if call is None:
             return []
+
+        def ask() -> list[T]:
+            return checked(call(), is_one)
+
+        return self.guarded(plugin, hook, ask, START_SECONDS, lane=START_LANE) or []
 
     def offered[T](
         self,
@@ -149,7 +152,8 @@ class PluginCalls:
 
 
 def checked[T](answers: Iterable[Any], is_one: Callable[[Any], TypeIs[T]]) -> list[T]:
-    """The things in a hook's answers. Raises TypeError where one is not of the kind."""
+    """The things in a hook's answers. Raises TypeError where one is not of the kind; looking at
+    them runs code of the plugin, so this belongs into the guarded call."""
     found = [one for answer in answers for one in _listed(answer)]
     strangers = [one for one in found if not is_one(one)]
     if strangers:

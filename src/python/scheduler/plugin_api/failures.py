@@ -4,7 +4,7 @@ import traceback
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from threading import Lock
+from threading import Lock, current_thread, main_thread
 from time import monotonic
 
 from scheduler.plugin_api.limits import DidNotAnswer
@@ -18,6 +18,22 @@ SHORTEST_SECRET = 4
 
 SAME_AGAIN_SECONDS = 10.0
 """The same failure of the same hook is logged at most so often; a hook may fail with every run."""
+
+
+def told(error: BaseException) -> str:
+    """Type and message in one line; the type alone of an error that cannot be written."""
+    try:
+        message = " ".join(str(error).split())
+    except Exception:
+        message = ""
+    return f"{type(error).__name__}: {message}" if message else type(error).__name__
+
+
+def pass_on_interrupt(error: BaseException) -> None:
+    """Raise Ctrl-C again: it comes from a person, and to the main thread alone. Whatever else a
+    plugin raises is its failure, also what would end a thread (``sys.exit``, a canceled task)."""
+    if isinstance(error, KeyboardInterrupt) and current_thread() is main_thread():
+        raise error
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +67,7 @@ class PluginFailures:
 
     def add(self, plugin: str, hook: str, error: BaseException) -> None:
         """Count one failure, and log it with its traceback."""
-        text = self.masked(f"{type(error).__name__}: {error}")
+        text = self.masked(told(error))
         with self._lock:
             before = self._found.get((plugin, hook))
             count = before.count + 1 if before else 1

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, TypeIs
 
-from scheduler.domain.errors import PluginProblem, SchedulerError
+from scheduler.domain.errors import InvalidSetting, PluginProblem, SchedulerError
 from scheduler.plugin_api.calls import PluginCalls, refuse_twice
 from scheduler.plugin_api.core_settings import CoreSettings
 from scheduler.plugin_api.resolution import (
@@ -13,10 +13,11 @@ from scheduler.plugin_api.resolution import (
     Resolved,
     after_reload,
     changed,
+    parse,
     resolve,
     secret_values,
 )
-from scheduler.plugin_api.settings import SettingsModel, specs
+from scheduler.plugin_api.settings import SettingsModel, all_rules, specs
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,9 +91,17 @@ def _is_settings(one: Any) -> TypeIs[type[SettingsModel]]:
 
 def _keys(plugin: str, model: type[SettingsModel]) -> tuple[str, ...]:
     try:
-        keys = tuple(spec.key for spec in specs(model))
-    except TypeError as error:
-        raise PluginProblem(plugin, f"has a bad setting ({error})", "see docs/plugins.md") from None
+        found = specs(model)
+        for spec in found:
+            parse(spec, spec.default)
+    except (TypeError, InvalidSetting) as error:
+        problem = f"has a bad setting ({str(error).rstrip('.')})"
+        raise PluginProblem(plugin, problem, "see docs/plugins.md") from None
+    strange = {name for rule in all_rules(model) for name in rule.fields} - set(model.model_fields)
+    if strange:
+        problem = f"has a rule about {', '.join(sorted(strange))}, which it does not declare"
+        raise PluginProblem(plugin, problem, "name fields of the settings model")
+    keys = tuple(spec.key for spec in found)
     stranger = next((key for key in keys if not key.startswith(PREFIX)), None)
     if stranger:
         raise PluginProblem(

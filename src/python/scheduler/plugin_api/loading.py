@@ -5,22 +5,31 @@ plugin's shape stops the start with a :class:`PluginProblem`; once running, a pl
 harm (``plugin_api.host``).
 """
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+import re
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass
 from difflib import get_close_matches
 from functools import cache
 from importlib import import_module, metadata
-from typing import Any
+from itertools import groupby
+from operator import attrgetter
+from typing import Any, NoReturn
 
 import pluggy
 
 from scheduler.domain.errors import PluginProblem
 from scheduler.plugin_api.core_plugin import CorePlugin
+from scheduler.plugin_api.failures import pass_on_interrupt, told
 from scheduler.plugin_api.hookspecs import PROJECT, SchedulerHooks
+from scheduler.plugin_api.masking import mask_text
 from scheduler.plugin_api.plugin import Plugin
+from scheduler.plugin_api.values import RunState
 
 ENTRY_POINT_GROUP = "scheduler.plugins"
 HOOK_PREFIX = "scheduler_"
+NAME = re.compile(r"[a-z][a-z0-9_]{0,99}")
+"""Of a plugin: it is a key in the RDB and a label of figures."""
+
 KNOWN_HOOKS = tuple(sorted(name for name in vars(SchedulerHooks) if name.startswith(HOOK_PREFIX)))
 
 type Installed = Mapping[str, Callable[[], Any]]
@@ -29,8 +38,10 @@ type Installed = Mapping[str, Callable[[], Any]]
 
 def installed_plugins() -> dict[str, Callable[[], Any]]:
     """The plugins that installed packages offer, by entry-point name, in alphabetical order."""
-    found = metadata.entry_points(group=ENTRY_POINT_GROUP)
-    return {point.name: point.load for point in sorted(found, key=lambda point: point.name)}
+    return {
+        name: _loader(name, list(points))
+        for name, points in groupby(_entry_points(), key=attrgetter("name"))
+    }
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,11 +56,25 @@ class InstalledPlugin:
 def offered_plugins() -> tuple[InstalledPlugin, ...]:
     """Every plugin that could be listed by its short name, in alphabetical order; none is
     loaded."""
-    found = metadata.entry_points(group=ENTRY_POINT_GROUP)
     return tuple(
         InstalledPlugin(point.name, point.value, point.dist.version if point.dist else "")
-        for point in sorted(found, key=lambda point: point.name)
+        for point in _entry_points()
     )
+
+
+def _entry_points() -> list[metadata.EntryPoint]:
+    return sorted(metadata.entry_points(group=ENTRY_POINT_GROUP), key=attrgetter("name", "value"))
+
+
+def _loader(name: str, points: Sequence[metadata.EntryPoint]) -> Callable[[], Any]:
+    """What loads the one that is meant; where packages offer different ones, it says so."""
+    targets = sorted({point.value for point in points})
+
+    def refuse() -> NoReturn:
+        step = f"list the dotted path of the one you mean: {' or '.join(targets)}"
+        raise PluginProblem(name, f"is offered by {len(targets)} packages", step)
+
+    return points[0].load if len(targets) == 1 else refuse
 
 
 def version_of(plugin: Plugin) -> str:
@@ -124,8 +149,11 @@ def _loaded(name: str, load: Callable[[], Any]) -> Any:
     # Whatever a foreign module raises at import means the same here: it cannot be used.
     try:
         return load()
-    except Exception as error:
-        problem = f"cannot be imported ({type(error).__name__}: {error})"
+    except PluginProblem:
+        raise
+    except BaseException as error:
+        pass_on_interrupt(error)
+        problem = f"cannot be imported ({mask_text(told(error))})"
         step = "correct SCHEDULER_PLUGINS, or the package that brings it"
         raise PluginProblem(name, problem, step) from error
 
@@ -141,11 +169,16 @@ def _made(name: str, found: Any) -> Plugin:
         )
     try:
         plugin = found()
-    except Exception as error:
-        problem = f"cannot be made ({type(error).__name__}: {error})"
-        raise PluginProblem(name, problem, "its class must take no arguments") from error
-    if not plugin.name:
-        raise PluginProblem(name, "has no name", "set the class attribute name")
+    except BaseException as error:
+        pass_on_interrupt(error)
+        problem = f"cannot be made ({mask_text(told(error))})"
+        step = "its class must take no arguments, and reach for nothing when it is made"
+        raise PluginProblem(name, problem, step) from error
+    called: Any = plugin.name
+    if not (isinstance(called, str) and NAME.fullmatch(called)):
+        problem = f"has the name {called!r}" if called else "has no name"
+        step = "set the class attribute name: lower-case letters, digits and _, at most 100"
+        raise PluginProblem(name, problem, step)
     return plugin
 
 
@@ -190,6 +223,10 @@ def _check_hook(plugin: Plugin, attribute: str) -> None:
 
 def _check_run_states(plugin: Plugin) -> None:
     listens = implements(plugin, "scheduler_run_transitioned")
+    states: Any = plugin.run_states
+    if not (isinstance(states, Set) and all(isinstance(one, RunState) for one in states)):
+        step = "give a frozenset of members of RunState"
+        raise PluginProblem(plugin.name, f"declares the run_states {states!r}", step)
     if listens and not plugin.run_states:
         raise PluginProblem(
             plugin.name, "listens to transitions of no state", "set its class attribute run_states"

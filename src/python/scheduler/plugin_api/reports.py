@@ -1,9 +1,12 @@
 """What plugins say of the world and of themselves: health checks and figures."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, TypeIs
 
+from scheduler.domain.errors import SchedulerError
 from scheduler.plugin_api.calls import PluginCalls, checked
+from scheduler.plugin_api.failures import told
 from scheduler.plugin_api.metrics import Metric, MetricKind, Sample
 from scheduler.plugin_api.values import HealthCheck, HealthReport, HealthStatus
 
@@ -54,7 +57,9 @@ class Reports:
         return (*brought, self._failures())
 
     def _failed(self, error: BaseException | None) -> HealthReport:
-        text = self._calls.failures.masked(f"The check itself failed: {error}")
+        assert error is not None
+        why = str(error) if isinstance(error, SchedulerError) else told(error)
+        text = self._calls.failures.masked(f"The check itself failed: {why}")
         return HealthReport(HealthStatus.FAILING, text)
 
     def _failures(self) -> Metric:
@@ -69,12 +74,45 @@ class Reports:
 def _report(answer: Any) -> HealthReport:
     if not isinstance(answer, HealthReport):
         raise TypeError(f"the check answered {answer!r}, no HealthReport")
+    status, summary, detail = _parts(answer)
+    if not isinstance(status, HealthStatus):
+        raise TypeError(f"the check answered the status {status!r}, no HealthStatus")
+    if not (isinstance(summary, str) and isinstance(detail, Mapping)):
+        raise TypeError("the check's summary is no text, or its detail no mapping")
     return answer
 
 
+def _parts(report: Any) -> tuple[Any, Any, Any]:
+    """What its declaration promises, and a plugin need not have kept."""
+    return report.status, report.summary, report.detail
+
+
 def _is_check(one: Any) -> TypeIs[HealthCheck]:
-    return isinstance(one, HealthCheck)
+    return isinstance(one, HealthCheck) and _has_name(one) and callable(one.ask)
 
 
 def _is_metric(one: Any) -> TypeIs[Metric]:
-    return isinstance(one, Metric)
+    return isinstance(one, Metric) and _can_be_written(one)
+
+
+def _has_name(one: Any) -> bool:
+    return isinstance(one.name, str)
+
+
+def _can_be_written(one: Any) -> bool:
+    """Whoever shows figures shows those of all plugins: one that cannot be written would spoil the
+    whole page."""
+    texts = _has_name(one) and isinstance(one.help, str)
+    return texts and isinstance(one.kind, MetricKind) and all(map(_is_sample, one.samples))
+
+
+def _is_sample(one: Any) -> bool:
+    if not isinstance(one, Sample):
+        return False
+    value, labels = _value_and_labels(one)
+    texts = [text for pair in labels.items() for text in pair]
+    return isinstance(value, int | float) and all(isinstance(text, str) for text in texts)
+
+
+def _value_and_labels(sample: Any) -> tuple[Any, Any]:
+    return sample.value, sample.labels

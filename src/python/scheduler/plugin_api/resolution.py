@@ -91,23 +91,31 @@ def resolve[M: SettingsModel](
         values, sources = _pick(found, usable, environ)
         broken = _broken(model, values)
         if not broken:
-            return Resolved(model(**values), sources, tuple(problems))
+            try:
+                return Resolved(model(**values), sources, tuple(problems))
+            # A plugin's validator of the whole model: it may raise anything.
+            except Exception as error:
+                broken = [_refusal(error, model, found, sources)]
         problems += _give_up_rows(broken[0], found, values, sources, usable)
 
 
-def parse(spec: SettingSpec, text: str) -> Any:
-    """``text`` as the setting's value. Raises InvalidSetting, which never quotes a secret."""
+def parse(spec: SettingSpec, text: Any) -> Any:
+    """``text``, or a value that is to be checked, as the setting's value. Raises InvalidSetting,
+    which never quotes a secret."""
     typed = Annotated[spec.info.annotation, spec.info]  # type: ignore[name-defined]
     try:
         adapter = TypeAdapter[Any](typed, config=ConfigDict(hide_input_in_errors=True))
         return adapter.validate_python(text)
-    except ValidationError as error:
-        shown = None if spec.help.secret else mask_text(text)
+    # Not only what pydantic makes of it: a plugin's validator may raise anything.
+    except Exception as error:
+        shown = None if spec.help.secret else mask_text(as_text(text))
         raise InvalidSetting(spec.key, shown, _own_words(error) or expected(spec).en) from None
 
 
-def _own_words(error: ValidationError) -> str:
+def _own_words(error: Exception) -> str:
     """What a validator of the setting itself says is allowed; empty where none does."""
+    if not isinstance(error, ValidationError):
+        return ""
     causes = (one.get("ctx", {}).get("error") for one in error.errors(include_input=False))
     return next((str(cause) for cause in causes if isinstance(cause, Unusable)), "")
 
@@ -197,10 +205,10 @@ def after_reload[M: SettingsModel](old: Resolved[M], new: Resolved[M]) -> Resolv
     for spec in kept:
         values[spec.field] = getattr(old.settings, spec.field)
         sources[spec.key] = old.sources[spec.key]
-    model = type(new.settings)
-    if _broken(model, values):
+    try:
+        return Resolved(type(new.settings)(**values), sources, new.problems)
+    except Exception:
         return old
-    return Resolved(model(**values), sources, new.problems)
 
 
 def secret_values(resolved: Iterable[Resolved[Any]]) -> tuple[str, ...]:
@@ -255,7 +263,23 @@ def _pick(
 
 def _broken(model: type[SettingsModel], values: Mapping[str, Any]) -> list[Rule]:
     tried = model.model_construct(**values)
-    return [rule for rule in all_rules(model) if not rule.holds(tried)]
+    return [rule for rule in all_rules(model) if not rule.is_kept_by(tried)]
+
+
+def _refusal(
+    error: Exception,
+    model: type[SettingsModel],
+    found: Iterable[SettingSpec],
+    sources: Mapping[str, Source],
+) -> Rule:
+    """What the model as a whole says of values that are each fine, as a rule that they break."""
+    if isinstance(error, ValidationError):
+        said = error.errors(include_input=False)[0]["msg"].removeprefix("Value error, ")
+    else:
+        said = f"its validator raised {type(error).__name__}"
+    given = tuple(spec.field for spec in found if sources[spec.key] is not Source.DEFAULT)
+    sentence = f"{model.__name__} does not take these values: {mask_text(said).rstrip('.')}"
+    return Rule(given, lambda _: False, sentence)
 
 
 def _give_up_rows(

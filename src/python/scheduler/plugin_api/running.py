@@ -1,6 +1,7 @@
 """What plugins have a say in when a run starts: its executor, and its environment."""
 
-from collections.abc import Callable, Mapping, Sequence
+import os
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from types import MappingProxyType
 from typing import Any, TypeIs
 from uuid import UUID
@@ -8,6 +9,7 @@ from uuid import UUID
 from scheduler.domain.errors import PluginProblem, SchedulerError, UnknownExecutor
 from scheduler.domain.launching import run_environment
 from scheduler.plugin_api.calls import PluginCalls, refuse_twice
+from scheduler.plugin_api.failures import pass_on_interrupt
 from scheduler.plugin_api.limits import DidNotAnswer
 from scheduler.plugin_api.resolution import PREFIX
 from scheduler.plugin_api.values import Executor, JobSketch, LaunchSite, LaunchSpec, StartOrder
@@ -44,7 +46,8 @@ class Running:
             raise self._broke(order.executor, error) from error
         except SchedulerError:
             raise
-        except (Exception, SystemExit) as error:
+        except BaseException as error:
+            pass_on_interrupt(error)
             raise self._broke(order.executor, error) from error
         return _completed(spec, order, site, environment)
 
@@ -53,20 +56,20 @@ class Running:
         more than the call."""
         found: dict[UUID, dict[str, str]] = {order.run_id: {} for order in orders}
         for plugin in self._adders:
-            for run_id, answers in self._added_by(plugin, orders).items():
-                for answer in answers:
-                    found[run_id] |= self._allowed(plugin, answer)
+            for run_id, answer in self._added_by(plugin, orders).items():
+                found[run_id] |= self._allowed(plugin, answer)
         return found
 
     def validate_job(self, executor: str, job: JobSketch) -> str | None:
         try:
             found = self._executor(executor)
-            return self._within(executor, lambda: found.validate_job(job))
+            return self._within(executor, lambda: _sentence(found.validate_job(job)))
         except DidNotAnswer as error:
             return str(self._broke(executor, error))
         except SchedulerError as error:
             return str(error)
-        except (Exception, SystemExit) as error:
+        except BaseException as error:
+            pass_on_interrupt(error)
             return str(self._broke(executor, error))
 
     def _all_executors(self) -> dict[str, Executor]:
@@ -99,41 +102,58 @@ class Running:
             problem = f"raised {type(error).__name__} in its executor {executor!r}"
         return PluginProblem(owner, problem, "see the log, and report it to the plugin's author")
 
-    def _added_by(self, plugin: str, orders: Sequence[StartOrder]) -> dict[UUID, list[Any]]:
+    def _added_by(self, plugin: str, orders: Sequence[StartOrder]) -> dict[UUID, dict[Any, Any]]:
         """The answers for the orders that one plugin was asked for within the limit."""
-        answers: dict[UUID, list[Any]] = {}
+        answers: dict[UUID, dict[Any, Any]] = {}
 
         def ask_all() -> None:
             for order in orders:
                 ask = self._calls.hook(plugin, ENVIRONMENT, {"order": order})
                 try:
-                    answers[order.run_id] = ask() if ask else []
-                except (Exception, SystemExit) as error:
+                    answers[order.run_id] = _merged(ask()) if ask else {}
+                except BaseException as error:
+                    pass_on_interrupt(error)
                     self._calls.failures.add(plugin, ENVIRONMENT, error)
 
         self._calls.guarded(plugin, ENVIRONMENT, ask_all, ENVIRONMENT_SECONDS, often=True)
         # A copy: a call that was left behind may still add to it.
         return dict(answers)
 
-    def _allowed(self, plugin: str, answer: Any) -> dict[str, str]:
+    def _allowed(self, plugin: str, answer: Mapping[Any, Any]) -> dict[str, str]:
         """What of an answer reaches the run; the rest is counted as a failure."""
-        if not isinstance(answer, Mapping):
-            error: Exception = TypeError(f"the answer is a {type(answer).__name__}, no mapping")
-            self._calls.failures.add(plugin, ENVIRONMENT, error)
-            return {}
         good = {name: text for name, text in answer.items() if _is_free(name, text)}
         bad = sorted(str(name) for name in answer if name not in good)
         if bad:
             error = ValueError(
-                f"left out: {', '.join(bad)}; names and values are text without NUL, "
+                f"left out: {', '.join(bad)}; names and values are text in UTF-8 without NUL, "
                 f"and no name is empty, holds = or begins with {PREFIX}"
             )
             self._calls.failures.add(plugin, ENVIRONMENT, error)
         return good
 
 
+def _merged(answers: Iterable[Any]) -> dict[Any, Any]:
+    """The answers as a mapping of ours: going through one of the plugin's runs its code."""
+    found: dict[Any, Any] = {}
+    for answer in answers:
+        if not isinstance(answer, Mapping):
+            raise TypeError(f"the answer is a {type(answer).__name__}, no mapping")
+        found |= dict(answer)
+    return found
+
+
+def _sentence(answer: Any) -> str | None:
+    if answer is None or isinstance(answer, str):
+        return answer
+    raise TypeError(f"validate_job answered a {type(answer).__name__}, neither text nor None")
+
+
 def _is_free(name: Any, text: Any) -> bool:
     if not (isinstance(name, str) and isinstance(text, str)):
+        return False
+    try:
+        os.fsencode(name + text)
+    except UnicodeEncodeError:
         return False
     spelt = bool(name) and "=" not in name and "\0" not in name + text
     return spelt and not name.startswith(PREFIX)

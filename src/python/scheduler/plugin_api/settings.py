@@ -104,12 +104,19 @@ class Unusable(ValueError):
 class Rule:
     """A condition over several settings: ``holds(model)``, else ``sentence`` says what to do.
 
-    ``fields`` are the names of the fields it compares.
+    ``fields`` are the names of the fields it compares. A rule that raises does not hold.
     """
 
     fields: tuple[str, ...]
     holds: Callable[[Any], bool]
     sentence: str
+
+    def is_kept_by(self, model: Any) -> bool:
+        try:
+            return bool(self.holds(model))
+        # A plugin's own code: it may raise anything.
+        except Exception:
+            return False
 
 
 class SettingsModel(BaseSettings):
@@ -142,7 +149,7 @@ class SettingsModel(BaseSettings):
 
     def broken_rules(self) -> Iterator[Rule]:
         """The rules, of this class and its bases, that the present values break."""
-        return (rule for rule in all_rules(type(self)) if not rule.holds(self))
+        return (rule for rule in all_rules(type(self)) if not rule.is_kept_by(self))
 
 
 def all_rules(model: type[SettingsModel]) -> tuple[Rule, ...]:

@@ -18,6 +18,7 @@ from typing import Any
 
 from scheduler.domain.errors import SchedulerError
 from scheduler.plugin_api.core_settings import CoreSettings
+from scheduler.plugin_api.failures import pass_on_interrupt, told
 from scheduler.plugin_api.host import PluginHost
 from scheduler.plugin_api.logs import get_logger
 from scheduler.plugin_api.masking import mask_text
@@ -64,10 +65,14 @@ def plugin_urls(environ: Mapping[str, str] | None = None) -> list[Any]:
     patterns = []
     for plugin, mount in mounts:
         try:
-            patterns.append(path(mount.prefix, include(mount.urlconf)))
+            mounted = path(mount.prefix, include(mount.urlconf))
+            # Gone through now: what is no address would else break the search of every name.
+            _ = mounted.reverse_dict
+            patterns.append(mounted)
         # Whatever a foreign module raises at import means the same here: it cannot be served.
-        except Exception as error:
-            text = mask_text(f"{type(error).__name__}: {error}")
+        except BaseException as error:
+            pass_on_interrupt(error)
+            text = mask_text(told(error))
             log.error("plugin_urls_left_out", plugin=plugin, urlconf=mount.urlconf, error=text)
     return patterns
 

@@ -27,7 +27,7 @@ from scheduler.domain.errors import SchedulerError
 from scheduler.domain.values import StartOrder
 from scheduler.plugin_api.core_settings import CoreSettings
 from scheduler.plugin_api.host import PluginHost
-from scheduler.plugin_api.loading import check_plugin, load_plugins
+from scheduler.plugin_api.loading import NAME, check_plugin, load_plugins
 from scheduler.plugin_api.metrics import Metric, MetricKind, RunMeasure
 from scheduler.plugin_api.mounts import PageRequest
 from scheduler.plugin_api.plugin import Plugin
@@ -45,7 +45,6 @@ from scheduler.testing.worker_view import FakeWorkerView
 
 NOON = datetime(2026, 1, 2, 3, tzinfo=UTC)
 RUN = UUID("0190f3a0-0000-7000-8000-000000000001")
-NAME = re.compile(r"[a-z][a-z0-9_]*")
 METRIC_NAME = re.compile(r"scheduler_[a-z0-9_]+")
 LABEL_NAME = re.compile(r"[a-zA-Z_][a-zA-Z0-9_]*")
 JAPANESE = re.compile(r"[぀-ヿ一-鿿]")
@@ -165,6 +164,7 @@ class PluginConformance:
     def test_its_executors_answer_with_plain_text(self) -> None:
         host = self.host()
         for name in host.executors:
+            assert NAME.fullmatch(name), f"the executor's name is {name!r}"
             order = replace(ORDER, executor=name)
             try:
                 spec = host.prepare(order, LaunchSite("w-1", "/logs/1"))
