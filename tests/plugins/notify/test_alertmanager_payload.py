@@ -5,8 +5,9 @@ from typing import Any
 
 import pytest
 
-from scheduler_notify.alertmanager import InvalidPayload, messages_of, read_payload
+from scheduler_notify.alertmanager import messages_of, read_payload
 from scheduler_notify.messages import Severity
+from scheduler_notify.refusals import InvalidPayload
 from tests.plugins.notify.builders import NOON
 from tests.plugins.notify.posted import ALERT, payload
 

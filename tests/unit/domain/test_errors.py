@@ -1,15 +1,8 @@
-"""The errors: typed, one sentence each, and every one in docs/errors.md."""
-
-import ast
-import re
-from pathlib import Path
+"""The errors of the core: typed, one sentence each."""
 
 import pytest
 
 from scheduler.domain import errors
-
-ROOT = Path(__file__).parents[3]
-CODE = re.compile(r"[A-Z][A-Z0-9_]+")
 
 EXAMPLES = [
     (
@@ -123,43 +116,3 @@ def test_the_value_of_a_secret_setting_is_not_shown():
     assert str(error) == (
         "Setting SCHEDULER_EVENTS_API_TOKEN has a bad value; allowed: 16 characters or more."
     )
-
-
-def codes_in_the_source():
-    """Every class attribute ``code`` of the core that is a text in capitals, with its class."""
-    for path in sorted((ROOT / "src/python/scheduler").rglob("*.py")):
-        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
-            if isinstance(node, ast.ClassDef):
-                yield from ((_code(line), node.name) for line in node.body if _code(line))
-
-
-def _code(line):
-    targets = {ast.Assign: "targets", ast.AnnAssign: "target"}.get(type(line))
-    if targets is None or not isinstance(line.value, ast.Constant):
-        return None
-    named = getattr(line, targets)
-    name = named[0] if isinstance(named, list) else named
-    is_code = isinstance(name, ast.Name) and name.id == "code"
-    value = line.value.value
-    return value if is_code and isinstance(value, str) and CODE.fullmatch(value) else None
-
-
-def documented_codes():
-    text = (ROOT / "docs/errors.md").read_text(encoding="utf-8")
-    return re.findall(r"^\| `([A-Z0-9_]+)` \|", text, flags=re.MULTILINE)
-
-
-def test_no_two_errors_share_a_code():
-    codes = [code for code, _name in codes_in_the_source()]
-    assert len(codes) == len(set(codes))
-    assert "STALE_EPOCH" in codes
-
-
-def test_every_error_of_the_core_is_in_the_documentation():
-    missing = dict(codes_in_the_source()).keys() - set(documented_codes())
-    assert not missing, f"add a row to docs/errors.md for: {', '.join(sorted(missing))}"
-
-
-def test_the_documentation_names_no_error_that_is_gone():
-    assert not set(documented_codes()) - {code for code, _name in codes_in_the_source()}
-    assert len(documented_codes()) == len(set(documented_codes()))

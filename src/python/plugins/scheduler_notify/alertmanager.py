@@ -11,8 +11,8 @@ from typing import Literal
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
-from scheduler.plugin_api.errors import SchedulerError
 from scheduler_notify.messages import Kind, Message, Severity
+from scheduler_notify.refusals import InvalidPayload
 
 ALERTS_AT_MOST = 1000
 LONGEST_TEXT = 2000
@@ -32,12 +32,6 @@ JOB_LABELS = ("scheduler_job", "job_name")
 """Labels that name a job of this scheduler. Prometheus' own ``job`` is that of its scraping."""
 
 Status = Literal["firing", "resolved"]
-
-
-class InvalidPayload(SchedulerError):
-    """What was posted is no notification of Alertmanager."""
-
-    code = "INVALID_ALERTMANAGER_PAYLOAD"
 
 
 class PostedAlert(BaseModel):

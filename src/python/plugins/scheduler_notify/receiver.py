@@ -17,21 +17,23 @@ from django.views.decorators.csrf import csrf_exempt
 from scheduler.plugin_api.errors import SchedulerError
 from scheduler.plugin_api.logs import get_logger
 from scheduler.queries.clock import cluster_now
-from scheduler_notify.alertmanager import InvalidPayload, messages_of, read_payload
+from scheduler_notify.alertmanager import messages_of, read_payload
 from scheduler_notify.in_force import settings_in_force
+from scheduler_notify.refusals import (
+    BodyTooLarge,
+    MalformedBody,
+    MethodNotAllowed,
+    NotSetUp,
+    NotWrittenDown,
+    Refused,
+    Unauthenticated,
+    UnsupportedMediaType,
+)
 from scheduler_notify.store import keep
 
 BODY_AT_MOST = 1_048_576
 SETTING = "SCHEDULER_ALERT_WEBHOOK_TOKEN"
 log = get_logger("scheduler.notify")
-
-
-class Refused(SchedulerError):
-    """What is answered instead of taking the alerts."""
-
-    def __init__(self, status: HTTPStatus, code: str, sentence: str) -> None:
-        self.status, self.problem_code = status, code
-        super().__init__(sentence)
 
 
 @csrf_exempt  # A token in a header proves the caller; no cookie is looked at.
@@ -41,23 +43,23 @@ def receive(request: HttpRequest) -> HttpResponse:
     try:
         return _taken(request)
     except Refused as error:
-        return problem(error.status, error.problem_code, str(error))
-    except InvalidPayload as error:
-        return problem(HTTPStatus.UNPROCESSABLE_ENTITY, error.code, str(error))
+        return problem(error)
     except (DatabaseError, SchedulerError) as error:
         log.error("alertmanager_webhook_failed", exc_info=error)
-        sentence = "The alerts could not be written down; send them again later."
-        return problem(HTTPStatus.SERVICE_UNAVAILABLE, "NOT_WRITTEN_DOWN", sentence)
+        return problem(
+            NotWrittenDown("The alerts could not be written down; send them again later.")
+        )
 
 
-def problem(status: HTTPStatus, code: str, detail: str) -> JsonResponse:
+def problem(error: Refused) -> JsonResponse:
     """Problem details, as the scheduler's API answers them."""
+    status = error.status
     body = {
         "type": "about:blank",
         "title": status.phrase,
         "status": status.value,
-        "code": code,
-        "detail": detail,
+        "code": error.code,
+        "detail": str(error),
     }
     answer = JsonResponse(body, status=status.value, content_type="application/problem+json")
     answer["Cache-Control"] = "no-store"
@@ -72,8 +74,7 @@ def problem(status: HTTPStatus, code: str, detail: str) -> JsonResponse:
 
 def _taken(request: HttpRequest) -> HttpResponse:
     if request.method != "POST":
-        sentence = f"{request.method} is not possible here; allowed: POST."
-        raise Refused(HTTPStatus.METHOD_NOT_ALLOWED, "METHOD_NOT_ALLOWED", sentence)
+        raise MethodNotAllowed(f"{request.method} is not possible here; allowed: POST.")
     _authenticate(request, settings_in_force().alert_webhook_token.get_secret_value())
     messages = messages_of(read_payload(_body(request)), cluster_now())
     keep(messages)
@@ -84,13 +85,12 @@ def _taken(request: HttpRequest) -> HttpResponse:
 
 def _authenticate(request: HttpRequest, token: str) -> None:
     if not token:
-        sentence = f"No token is set, so nothing is taken; set {SETTING}."
-        raise Refused(HTTPStatus.SERVICE_UNAVAILABLE, "NOT_SET_UP", sentence)
+        raise NotSetUp(f"No token is set, so nothing is taken; set {SETTING}.")
     given = request.headers.get("X-Scheduler-Token") or _bearer(request)
     # Of equal length, whatever was given.
     if not hmac.compare_digest(_digest(given), _digest(token)):
         sentence = f"The token is missing or wrong; send {SETTING} as Authorization: Bearer."
-        raise Refused(HTTPStatus.UNAUTHORIZED, "UNAUTHENTICATED", sentence)
+        raise Unauthenticated(sentence)
 
 
 def _bearer(request: HttpRequest) -> str:
@@ -106,19 +106,16 @@ def _body(request: HttpRequest) -> bytes:
     encoding = request.headers.get("Content-Encoding", "identity").strip().lower()
     media = (request.content_type or "").lower()
     if encoding != "identity" or media != "application/json":
-        sentence = "Only application/json without encoding is taken here."
-        raise Refused(HTTPStatus.UNSUPPORTED_MEDIA_TYPE, "UNSUPPORTED_MEDIA_TYPE", sentence)
+        raise UnsupportedMediaType("Only application/json without encoding is taken here.")
     # Not request.body: that one has a limit of Django's own, for forms.
     try:
         body = request.read(BODY_AT_MOST + 1)
     except UnreadablePostError:
-        raise Refused(
-            HTTPStatus.BAD_REQUEST, "MALFORMED_BODY", "The body ended too early."
-        ) from None
+        raise MalformedBody("The body ended too early.") from None
     if len(body) > BODY_AT_MOST:
         sentence = (
             f"The body is longer than {BODY_AT_MOST} bytes; set max_alerts in Alertmanager's"
             " webhook_configs."
         )
-        raise Refused(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "BODY_TOO_LARGE", sentence)
+        raise BodyTooLarge(sentence)
     return body

@@ -41,7 +41,6 @@ from scheduler.requests.editing import EditConflict, JobExists
 logger = logging.getLogger(__name__)
 
 CONTENT_TYPE = "application/problem+json"
-INTERNAL = "INTERNAL_ERROR"
 REFUSED_BY_DJANGO = (BadRequest, MultiPartParserError, SuspiciousOperation)
 
 STATUSES: dict[type[SchedulerError], HTTPStatus] = {
@@ -90,6 +89,20 @@ class InvalidFields(HttpProblem):
     status = HTTPStatus.UNPROCESSABLE_ENTITY
 
 
+class MethodNotAllowed(HttpProblem):
+    """The address does not take this method."""
+
+    code = "METHOD_NOT_ALLOWED"
+    status = HTTPStatus.METHOD_NOT_ALLOWED
+
+
+class ServerFailed(HttpProblem):
+    """Something that nobody foresaw; the log says what."""
+
+    code = "INTERNAL_ERROR"
+    status = HTTPStatus.INTERNAL_SERVER_ERROR
+
+
 def problem(
     status: HTTPStatus,
     code: str,
@@ -136,8 +149,7 @@ def problem_of(error: Exception) -> JsonResponse:
             HTTPStatus.SERVICE_UNAVAILABLE, DatabaseUnavailable.code, sentence, {"Retry-After": "1"}
         )
     logger.error("api_failed", exc_info=error)
-    sentence = "The server failed; its log says why."
-    return problem(HTTPStatus.INTERNAL_SERVER_ERROR, INTERNAL, sentence)
+    return problem(ServerFailed.status, ServerFailed.code, "The server failed; its log says why.")
 
 
 def status_of(kind: type[SchedulerError]) -> HTTPStatus:
@@ -173,8 +185,8 @@ def answering_problems[**P](
 def method_not_allowed(request: HttpRequest, allowed: str) -> HttpResponse:
     """405 with the methods that there are (``allowed``: "GET, POST")."""
     sentence = f"{request.method} is not possible here; allowed: {allowed}."
-    status = HTTPStatus.METHOD_NOT_ALLOWED
-    return problem(status, "METHOD_NOT_ALLOWED", sentence, {"Allow": allowed})
+    headers = {"Allow": allowed}
+    return problem(MethodNotAllowed.status, MethodNotAllowed.code, sentence, headers)
 
 
 def _unreadable(error: Exception) -> HttpProblem:
