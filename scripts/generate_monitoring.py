@@ -16,7 +16,10 @@ from typing import Any
 
 import yaml
 
-ROOT = Path(__file__).resolve().parent.parent
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+
+from scripts.checked_in import ROOT, write
+
 FOLDER = Path("deploy/monitoring")
 RULES = FOLDER / "scheduler-rules.yaml"
 PANELS = FOLDER / "dashboard-panels.yaml"
@@ -192,13 +195,5 @@ def _job_variable() -> dict[str, Any]:
     }
 
 
-def main() -> int:
-    for path, text in generated().items():
-        (ROOT / path).parent.mkdir(parents=True, exist_ok=True)
-        (ROOT / path).write_text(text, encoding="utf-8")
-        sys.stdout.write(f"{path}\n")
-    return 0
-
-
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(write(generated()))

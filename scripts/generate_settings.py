@@ -9,11 +9,12 @@ The results are checked in; a test holds them equal to what this script writes.
 import sys
 from pathlib import Path
 
-ROOT = Path(__file__).resolve().parent.parent
-sys.path.insert(0, str(ROOT / "src" / "python"))
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "src" / "python"))
 
-from scheduler.plugin_api.core_settings import CoreSettings  # noqa: E402
-from scheduler.plugin_api.reference import fixture, reference_page  # noqa: E402
+from scheduler.plugin_api.core_settings import CoreSettings
+from scheduler.plugin_api.reference import fixture, reference_page
+from scripts.checked_in import write
 
 
 def generated() -> dict[Path, str]:
@@ -25,13 +26,5 @@ def generated() -> dict[Path, str]:
     }
 
 
-def main() -> int:
-    for path, text in generated().items():
-        (ROOT / path).parent.mkdir(parents=True, exist_ok=True)
-        (ROOT / path).write_text(text, encoding="utf-8")
-        sys.stdout.write(f"{path}\n")
-    return 0
-
-
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(write(generated()))

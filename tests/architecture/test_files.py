@@ -1,11 +1,9 @@
 """Rules about files: their length, the reasons of requirements, generated code."""
 
-import importlib.util
 import re
 from pathlib import Path
-from types import ModuleType
 
-import pytest
+from scripts import generate_protos
 
 ROOT = Path(__file__).parents[2]
 REQUIREMENTS = ROOT / "3rdparty" / "python" / "requirements.txt"
@@ -32,19 +30,6 @@ def without_reason(text: str) -> list[str]:
     return [line for line in lines if not ((m := _REQUIREMENT.match(line)) and m["why"])]
 
 
-@pytest.fixture
-def protos_script() -> ModuleType:
-    """scripts/generate_protos.py as a module."""
-    spec = importlib.util.spec_from_file_location(
-        "generate_protos", ROOT / "scripts" / "generate_protos.py"
-    )
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
 def test_files_stay_short() -> None:
     assert too_long(ROOT) == []
 
@@ -65,11 +50,11 @@ def test_a_requirement_without_a_reason_is_seen() -> None:
     assert without_reason(text) == ["psycopg[binary]>=3", "redis>=7 #"]
 
 
-def test_generated_code_matches_the_protos(protos_script: ModuleType, tmp_path: Path) -> None:
-    written = protos_script.generate(tmp_path)
+def test_generated_code_matches_the_protos(tmp_path: Path) -> None:
+    written = generate_protos.generate(tmp_path)
     assert written, "src/protos holds no .proto file"
     for path in written:
-        kept = protos_script.PYTHON_ROOT / path.relative_to(tmp_path)
+        kept = generate_protos.PYTHON_ROOT / path.relative_to(tmp_path)
         assert kept.read_bytes() == path.read_bytes(), (
             f"{path.name} is not what src/protos says; run: python scripts/generate_protos.py"
         )

@@ -1,18 +1,18 @@
 """What stands in deploy/monitoring: rules that fire, manifests and a dashboard that name figures
 there are."""
 
-import importlib.util
 import json
 import re
 import subprocess
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 
 import pytest
 import yaml
 
 from scheduler_monitoring.figures import FIGURES, FROM_THE_CORE, Kind
+from scripts import generate_monitoring
+from scripts.checked_in import stale
 from tests.plugins.monitoring.pages import program
 
 ROOT = Path(__file__).parents[3]
@@ -25,20 +25,6 @@ _METRIC = re.compile(r"\bscheduler_[a-z_]+")
 def promtool(*arguments: str, folder: Path = FOLDER) -> subprocess.CompletedProcess[str]:
     command = [program("promtool", "prometheus"), *arguments]
     return subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
-
-
-@pytest.fixture(scope="module")
-def script() -> ModuleType:
-    """scripts/generate_monitoring.py as a module."""
-    path = ROOT / "scripts" / "generate_monitoring.py"
-    spec = importlib.util.spec_from_file_location("generate_monitoring", path)
-    assert spec is not None and spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    import sys
-
-    sys.modules[spec.name] = module
-    spec.loader.exec_module(module)
-    return module
 
 
 def rules() -> list[dict[str, Any]]:
@@ -99,11 +85,8 @@ def test_a_rule_asks_for_figures_there_are(rule):
     assert set(_METRIC.findall(rule["expr"])) <= known_names()
 
 
-def test_the_generated_files_are_what_the_script_writes(script):
-    for path, text in script.generated().items():
-        assert (ROOT / path).read_text() == text, (
-            f"{path} is not what its source says; run: python scripts/generate_monitoring.py"
-        )
+def test_the_generated_files_are_what_the_script_writes():
+    assert not stale(generate_monitoring.generated()), "run: python scripts/generate_monitoring.py"
 
 
 def test_the_operators_manifest_holds_the_same_rules():
@@ -138,17 +121,17 @@ def test_the_example_configuration_is_one_of_prometheus():
     assert done.returncode == 0, done.stdout + done.stderr
 
 
-def test_the_dashboard_asks_for_figures_there_are(script):
+def test_the_dashboard_asks_for_figures_there_are():
     board = json.loads((FOLDER / "grafana-dashboard.json").read_text())
     shown = [target["expr"] for panel in board["panels"] for target in panel.get("targets", [])]
-    assert shown == script.expressions()
+    assert shown == generate_monitoring.expressions()
     asked = {name for query in shown for name in _METRIC.findall(query)}
     assert asked <= known_names()
 
 
-def test_the_dashboard_shows_nearly_all_that_there_is(script):
+def test_the_dashboard_shows_nearly_all_that_there_is():
     """What is not drawn is a switch, an identity or a twin of what is."""
-    asked = {name for query in script.expressions() for name in _METRIC.findall(query)}
+    asked = {name for query in generate_monitoring.expressions() for name in _METRIC.findall(query)}
     stems = {re.sub(r"_(bucket|sum|count)$", "", name) for name in asked}
     left_out = {one.name for one in FIGURES} - stems
     assert left_out == {
