@@ -12,7 +12,7 @@ from scheduler.testing.plugin_conformance import PluginConformance
 from scheduler_monitoring import errors
 from scheduler_monitoring.figures import FIGURES, FROM_THE_CORE
 from scheduler_monitoring.plugin import MonitoringPlugin, TracingMonitoringPlugin
-from scheduler_monitoring.settings import MonitoringSettings, checked_address
+from scheduler_monitoring.settings import MonitoringSettings
 
 DOCS = Path(__file__).parents[3] / "docs"
 NOWHERE = "http://127.0.0.1:1"
@@ -35,28 +35,6 @@ class TestConformanceWithTraces(PluginConformance):
 
 def test_names_of_settings_are_no_spelling_mistakes_where_the_plugin_is_off():
     assert {spec.key for spec in specs(MonitoringSettings)} <= KNOWN_NAMES
-
-
-@pytest.mark.parametrize(
-    "address",
-    [
-        "prometheus:9090",
-        "ftp://prometheus",
-        "http://",
-        "http://me:secret@prometheus:9090",
-        "http://prometheus:9090/?x=1",
-        "http://prometheus:9090/#x",
-        "file:///etc/passwd",
-    ],
-)
-def test_what_is_no_plain_web_address_is_refused(address):
-    with pytest.raises(ValueError):
-        checked_address(address)
-
-
-@pytest.mark.parametrize("address", ["", "http://prometheus:9090/", "https://a.example/prom"])
-def test_an_address_is_kept_without_its_last_slash(address):
-    assert checked_address(address) == address.rstrip("/")
 
 
 def rows_of(page: str) -> dict[str, tuple[str, list[str], str]]:

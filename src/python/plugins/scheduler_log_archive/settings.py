@@ -1,9 +1,8 @@
 """The plugin's settings."""
 
 from typing import Annotated, ClassVar, Literal
-from urllib.parse import urlsplit
 
-from pydantic import AfterValidator, BeforeValidator
+from pydantic import AfterValidator
 
 from scheduler.plugin_api.settings import (
     SECONDS,
@@ -14,18 +13,7 @@ from scheduler.plugin_api.settings import (
     Words,
     setting,
 )
-
-
-def _web_address(value: str) -> str:
-    """The address without a ``/`` at its end, or nothing; ValueError for what is no such thing."""
-    if not value:
-        return ""
-    parts = urlsplit(value)
-    if parts.scheme not in ("http", "https") or not parts.hostname:
-        raise ValueError("an address begins with http:// or https:// and names a host")
-    if parts.username or parts.password or parts.query or parts.fragment:
-        raise ValueError("an address holds no user, password, query or fragment")
-    return value.rstrip("/")
+from scheduler.plugin_api.web_address import EXPECTED, ServerAddress
 
 
 def _folder(value: str) -> str:
@@ -36,7 +24,6 @@ def _folder(value: str) -> str:
     return "/".join(parts)
 
 
-Address = Annotated[str, BeforeValidator(str.strip), AfterValidator(_web_address)]
 Prefix = Annotated[str, AfterValidator(_folder)]
 
 
@@ -72,7 +59,7 @@ class LogArchiveSettings(SettingsModel):
         ),
         example="1",
     )
-    log_archive_s3_endpoint_url: Address = setting(
+    log_archive_s3_endpoint_url: ServerAddress = setting(
         "",
         title=("S3 endpoint", "S3 エンドポイント"),
         meaning=(
@@ -84,7 +71,7 @@ class LogArchiveSettings(SettingsModel):
             "アップロードも読み出しも、このアドレスだけを相手に行います。",
         ),
         example="http://127.0.0.1:9000",
-        expects=("an http:// or https:// address", "http:// または https:// で始まるアドレス"),
+        expects=EXPECTED,
     )
     log_archive_s3_region: str = setting(
         "",
@@ -125,7 +112,7 @@ class LogArchiveSettings(SettingsModel):
         ),
         example="production",
     )
-    log_archive_public_base_url: Address = setting(
+    log_archive_public_base_url: ServerAddress = setting(
         "",
         title=("Public address", "公開アドレス"),
         meaning=(
@@ -141,7 +128,7 @@ class LogArchiveSettings(SettingsModel):
             "用意してください。",
         ),
         example="https://logs.example.com",
-        expects=("an http:// or https:// address", "http:// または https:// で始まるアドレス"),
+        expects=EXPECTED,
     )
     log_archive_access_key_id: str = setting(
         "",

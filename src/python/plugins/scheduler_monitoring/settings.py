@@ -1,31 +1,11 @@
 """The plugin's settings."""
 
-from typing import Annotated, ClassVar
-from urllib.parse import urlsplit
+from typing import ClassVar
 
-from pydantic import AfterValidator, SecretStr
+from pydantic import SecretStr
 
-from scheduler.plugin_api.settings import SettingsModel, Words, setting
-
-
-def checked_address(value: str) -> str:
-    """Empty, or the address of a server without its last slash; ValueError for anything else."""
-    if not value:
-        return ""
-    parts = urlsplit(value)
-    if parts.scheme not in ("http", "https") or not parts.hostname:
-        raise ValueError("not a web address")
-    if parts.username or parts.password or parts.query or parts.fragment:
-        raise ValueError("an address holds no user, password, query or fragment")
-    return value.rstrip("/")
-
-
-Address = Annotated[str, AfterValidator(checked_address)]
-
-_ADDRESS_EXPECTED = (
-    "http:// or https://, a host, and perhaps a port and a path; no user or password",
-    "http:// または https:// とホスト名(必要ならポートとパス)。ユーザー名やパスワードは書けません",
-)
+from scheduler.plugin_api.settings import SECONDS, SettingsModel, Words, setting
+from scheduler.plugin_api.web_address import EXPECTED, ServerAddress
 
 
 class MonitoringSettings(SettingsModel):
@@ -33,7 +13,7 @@ class MonitoringSettings(SettingsModel):
 
     group: ClassVar[Words] = Words("Monitoring", "監視")
 
-    prometheus_url: Address = setting(
+    prometheus_url: ServerAddress = setting(
         "",
         title=("Prometheus", "Prometheus の URL"),
         meaning=(
@@ -45,7 +25,7 @@ class MonitoringSettings(SettingsModel):
             "このアドレスだけを呼び出します。別の場所へのリダイレクトには従いません。",
         ),
         example="http://prometheus:9090",
-        expects=_ADDRESS_EXPECTED,
+        expects=EXPECTED,
     )
     prometheus_token: SecretStr = setting(
         SecretStr(""),
@@ -61,7 +41,7 @@ class MonitoringSettings(SettingsModel):
         example="a long random text",
         secret=True,
     )
-    alertmanager_url: Address = setting(
+    alertmanager_url: ServerAddress = setting(
         "",
         title=("Alertmanager", "Alertmanager の URL"),
         meaning=(
@@ -73,7 +53,7 @@ class MonitoringSettings(SettingsModel):
             "このアドレスだけを呼び出します。別の場所へのリダイレクトには従いません。",
         ),
         example="http://alertmanager:9093",
-        expects=_ADDRESS_EXPECTED,
+        expects=EXPECTED,
     )
     alertmanager_token: SecretStr = setting(
         SecretStr(""),
@@ -118,7 +98,7 @@ class MonitoringSettings(SettingsModel):
         example="5",
         ge=0.1,
         le=60,
-        unit=("seconds", "秒"),
+        unit=SECONDS,
     )
     metrics_token: SecretStr = setting(
         SecretStr(""),

@@ -6,6 +6,7 @@ from urllib.parse import urlsplit
 from pydantic import SecretStr
 
 from scheduler.plugin_api.settings import Unusable
+from scheduler.plugin_api.web_address import is_web_address
 
 RETIRED_TEAMS_HOSTS = ("webhook.office.com", "outlook.office.com", "outlook.office365.com")
 
@@ -29,17 +30,6 @@ def checked_teams_address(value: SecretStr) -> SecretStr:
             ' "Send webhook alerts to a channel", and take the address it shows'
         )
     return value
-
-
-def is_web_address(text: str) -> bool:
-    """Whether it is an http or https address with a host and a usable port."""
-    try:
-        parts = urlsplit(text)
-        usable = parts.port is None or parts.port > 0
-    except ValueError:
-        return False
-    clean = not any(mark.isspace() or not mark.isprintable() for mark in text)
-    return clean and usable and parts.scheme in ("http", "https") and bool(parts.hostname)
 
 
 def host_of(address: str) -> str:

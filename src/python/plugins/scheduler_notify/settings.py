@@ -16,11 +16,11 @@ from scheduler.plugin_api.settings import (
     Words,
     setting,
 )
+from scheduler.plugin_api.web_address import EXPECTED, ServerAddress
 from scheduler_notify.addresses import (
     checked_teams_address,
     checked_web_address,
     is_protected,
-    is_web_address,
 )
 from scheduler_notify.messages import Channel
 from scheduler_notify.routes import Route, checked_routes, parse_routes
@@ -29,12 +29,6 @@ from scheduler_notify.signing import checked_signing_secret
 WebAddress = Annotated[SecretStr, AfterValidator(checked_web_address)]
 TeamsAddress = Annotated[SecretStr, AfterValidator(checked_teams_address)]
 ADDRESSES = ("notify_slack_webhook_url", "notify_teams_webhook_url", "notify_webhook_url")
-
-
-def _checked_base(text: str) -> str:
-    if text and not is_web_address(text):
-        raise Unusable("an address that begins with https:// or http:// and names a host")
-    return text.rstrip("/")
 
 
 def _checked_mail(names: tuple[str, ...]) -> tuple[str, ...]:
@@ -269,7 +263,7 @@ class NotifySettings(SettingsModel):
         impact=("For all channels.", "全チャネル共通です。"),
         example="en",
     )
-    notify_base_url: Annotated[str, AfterValidator(_checked_base)] = setting(
+    notify_base_url: ServerAddress = setting(
         "",
         title=("Address of this site", "このサイトの URL"),
         meaning=(
@@ -278,7 +272,7 @@ class NotifySettings(SettingsModel):
         ),
         impact=("Links only.", "リンクだけに使います。"),
         example="https://scheduler.example.com",
-        expects=("an address that begins with https:// or http://", "https:// で始まる URL"),
+        expects=EXPECTED,
     )
     notify_late_after_seconds: int = setting(
         300,
