@@ -172,6 +172,12 @@ def test_only_these_pods_get_the_token(overlay, component):
     assert (spec["serviceAccountName"], spec["automountServiceAccountToken"]) == ("scheduler", True)
 
 
+@pytest.mark.parametrize("component", ["worker", "web"])
+def test_services_put_no_variables_into_these_pods(overlay, component):
+    named = [one for one in overlay if one["metadata"]["name"] == f"my-{component}"]
+    assert named[0]["spec"]["template"]["spec"]["enableServiceLinks"] is False
+
+
 def test_a_liveness_probe_waits_as_long_as_livez_may_take(overlay):
     for component in ("worker", "web"):
         probe = container_of(overlay, component)["livenessProbe"]

@@ -86,6 +86,18 @@ def test_a_budget_without_a_selector_selects_none():
     assert parsing.budget(item).selects_none
 
 
+@pytest.mark.parametrize("text", ["yesterday", "0001-01-01T00:00:00+23:59"])
+def test_an_end_at_no_instant_is_refused(text):
+    state = {"terminated": {"reason": "Error", "finishedAt": text}}
+    item = {
+        "metadata": {"name": "p"},
+        "spec": {"containers": [{"name": "c", "image": "i"}]},
+        "status": {"containerStatuses": [{"name": "c", "state": state}]},
+    }
+    with pytest.raises(ValueError, match="finishedAt is no instant"):
+        parsing.pod(item)
+
+
 @pytest.mark.parametrize(
     ("parse", "item", "why"),
     [

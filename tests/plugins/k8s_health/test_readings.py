@@ -52,6 +52,15 @@ def test_a_service_account_that_is_not_mounted_is_told(api, service_account, nam
         api.nodes(SECONDS)
 
 
+@pytest.mark.parametrize("token", ["", " \n", "s3cret\nX-Evil: 1", "s3cr\0t", "s3cr…t", "s3 cret"])
+def test_what_is_no_token_is_never_sent_and_never_quoted(api, kube, service_account, token):
+    (service_account / "token").write_text(token, encoding="utf-8")
+    with pytest.raises(OutsideCluster) as caught:
+        api.nodes(SECONDS)
+    assert "s3" not in str(caught.value)
+    assert kube.asked == []
+
+
 def test_a_namespace_that_cannot_be_read_is_told(api, service_account):
     (service_account / "namespace").unlink()
     with pytest.raises(OutsideCluster, match="namespace cannot be read"):

@@ -6,6 +6,7 @@ goes to the one address that Kubernetes named, and what fails is told at once.
 """
 
 import json
+import re
 from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -182,7 +183,11 @@ def _configuration(service_account: Path, environ: Mapping[str, str]) -> Configu
         raise OutsideCluster(str(error).rstrip(".").lower()) from None
     except (OSError, UnicodeDecodeError):
         raise OutsideCluster("its token or CA cannot be read") from None
-    configuration.api_key["BearerToken"] = configuration.api_key["BearerToken"].strip()
+    header = configuration.api_key["BearerToken"].strip()
+    # Looked at here: what cannot be sent would be quoted, secret and all, by the library.
+    if not re.fullmatch(r"(?i:bearer) [\x21-\x7e]+", header):
+        raise OutsideCluster("its token is empty or no token")
+    configuration.api_key["BearerToken"] = header
     configuration.retries = False
     # The API server is in the cluster: a proxy on the way out would not lead to it.
     configuration.proxy = None

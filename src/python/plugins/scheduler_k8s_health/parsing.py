@@ -187,4 +187,7 @@ def _number(parent: Json, key: str) -> int:
 
 def _instant(parent: Json, key: str) -> datetime | None:
     text = _text(parent, key)
-    return datetime.fromisoformat(text).astimezone(UTC) if text else None
+    try:
+        return datetime.fromisoformat(text).astimezone(UTC) if text else None
+    except (ValueError, OverflowError):
+        raise ValueError(f"{key} is no instant") from None
