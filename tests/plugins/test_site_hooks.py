@@ -21,7 +21,7 @@ class Pages(Plugin):
 
     @hookimpl
     def scheduler_django_apps(self):
-        return ["some_pages"]
+        return ["django.contrib.humanize"]
 
     @hookimpl
     def scheduler_url_mounts(self):
@@ -57,8 +57,8 @@ def listing(*names: str) -> dict[str, str]:
 
 
 def test_hook_scheduler_django_apps():
-    assert host_of(Pages).django_apps() == ("some_pages",)
-    assert plugin_apps(listing("Pages")) == ["some_pages"]
+    assert host_of(Pages).django_apps() == ("django.contrib.humanize",)
+    assert plugin_apps(listing("Pages")) == ["django.contrib.humanize"]
     assert plugin_apps({}) == []
 
 
@@ -71,7 +71,9 @@ def test_hook_scheduler_url_mounts():
 
 
 def test_two_plugins_that_want_one_app_or_one_prefix_stop_the_start_with_a_sentence():
-    with pytest.raises(PluginProblem, match=r"brings the Django app 'some_pages', as plugin"):
+    with pytest.raises(
+        PluginProblem, match=r"brings the Django app 'django.contrib.humanize', as plugin"
+    ):
         host_of(Pages, MorePages).django_apps()
     with pytest.raises(PluginProblem, match=r"brings the URL prefix 'pages/', as plugin 'pages'"):
         host_of(Pages, MorePages).url_mounts()
@@ -79,6 +81,22 @@ def test_two_plugins_that_want_one_app_or_one_prefix_stop_the_start_with_a_sente
         plugin_apps(listing("Pages", "MorePages"))
     with pytest.raises(ImproperlyConfigured, match="take one of the two out"):
         plugin_urls(listing("Pages", "MorePages"))
+
+
+@pytest.mark.parametrize("app", ["no_such_app", "django.no_such", "json.no.Such", "7", "a b"])
+def test_an_app_that_is_not_there_is_a_sentence_instead_of_djangos_traceback(app):
+    host = host_of(plugin("bad", django_apps=lambda self: [app]))
+    with pytest.raises(PluginProblem) as refused:
+        host.django_apps()
+    assert str(refused.value) == (
+        f"Plugin 'bad' brings the Django app {app!r}, which is not there; "
+        "correct the name, or install what has it."
+    )
+
+
+def test_an_app_may_be_named_by_its_class():
+    app = "django.contrib.humanize.apps.HumanizeConfig"
+    assert host_of(plugin("good", django_apps=lambda self: [app])).django_apps() == (app,)
 
 
 def test_the_empty_prefix_is_shared():

@@ -3,10 +3,13 @@
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from importlib.util import find_spec
 from math import isfinite
 from typing import Any, TypeIs
 
+from scheduler.domain.errors import PluginProblem
 from scheduler.plugin_api.calls import START_SECONDS, PluginCalls, refuse_twice
+from scheduler.plugin_api.failures import pass_on_interrupt
 from scheduler.plugin_api.mounts import PageAnswer, PageRequest, UrlMount, WorkerPage
 from scheduler.plugin_api.services import Service, WorkerView
 
@@ -37,6 +40,9 @@ class Surroundings:
         owners: dict[str, str] = {}
         for plugin, app in self._calls.offered("scheduler_django_apps", _is_name):
             refuse_twice("Django app", app, plugin, owners)
+            if not _is_there(app):
+                problem = f"brings the Django app {app!r}, which is not there"
+                raise PluginProblem(plugin, problem, "correct the name, or install what has it")
         return tuple(owners)
 
     def url_mounts(self) -> tuple[tuple[str, UrlMount], ...]:
@@ -104,6 +110,17 @@ def _seconds(answer: Any) -> float:
     if not (isfinite(seconds) and seconds >= 0):
         raise ValueError(f"tick answered {seconds}, no number of seconds from 0 on")
     return seconds
+
+
+def _is_there(app: str) -> bool:
+    """Whether Django would find it: a package, or a class in a module. It is not imported, for
+    Django's settings are still being read; what it is a part of is."""
+    above, _, last = app.rpartition(".")
+    try:
+        return find_spec(above if above and last[:1].isupper() else app) is not None
+    except BaseException as error:
+        pass_on_interrupt(error)
+        return False
 
 
 def _is_name(one: Any) -> TypeIs[str]:
