@@ -21,6 +21,7 @@ from tests.e2e.cluster import Cluster, every, job
 pytestmark = [pytest.mark.postgres, pytest.mark.valkey, pytest.mark.slow]
 
 PLUGINS = '''
+import asyncio
 import inspect
 import sys
 import threading
@@ -35,6 +36,11 @@ from scheduler.plugin_api.values import HealthCheck, HealthReport, HealthStatus,
 
 def fail():
     raise RuntimeError("not today, password=hunter22")
+
+
+def be_canceled():
+    """No Exception: it passes by whoever catches those."""
+    raise asyncio.CancelledError
 
 
 def hang():
@@ -58,6 +64,7 @@ def plugin(name, act, leave=()):
 
 
 raising = plugin("raising", fail)
+canceled = plugin("canceled", be_canceled)
 hanging = plugin("hanging", hang)
 # What hangs at the start keeps a plugin from being asked for the rest: this one gets further.
 _started = ["scheduler_settings", "scheduler_django_apps", "scheduler_url_mounts"]
@@ -138,7 +145,7 @@ def world(folder: Path) -> Iterator[World]:
     code = folder / "code"
     code.mkdir()
     (code / "bad_plugins.py").write_text(PLUGINS)
-    listed = ("raising", "hanging", "hanging_later", "good")
+    listed = ("raising", "canceled", "hanging", "hanging_later", "good")
     settings = {
         "SCHEDULER_PLUGINS": ",".join(f"bad_plugins.{name}" for name in listed),
         "SCHEDULER_WORKER_HTTP_PORT": "29464",
@@ -170,7 +177,8 @@ def test_jobs_run_on_time(world):
 
 
 def test_what_fails_in_workers_is_there_for_all_to_see(world):
-    wanted = {("raising", hook) for hook in HOOKS_OF_STARTED_WORKERS}
+    failing = ("raising", "canceled")
+    wanted = {(one, hook) for one in failing for hook in HOOKS_OF_STARTED_WORKERS}
     wanted |= {
         ("hanging", "scheduler_settings"),
         ("hanging", "scheduler_run_environment"),
@@ -208,7 +216,7 @@ def test_pages_of_a_good_plugin_are_served_beside_those_that_hang(world):
 def test_the_command_shows_plugins_failures_and_what_hangs(world):
     told: dict[str, Any] = json.loads(world.cluster.manage("scheduler_plugins", "--json").stdout)
     plugins = {one["name"]: one for one in told["plugins"]}
-    assert set(plugins) == {"core", "raising", "hanging", "hanging_later", "good"}
+    assert set(plugins) == {"core", "raising", "canceled", "hanging", "hanging_later", "good"}
     assert len(plugins["raising"]["hooks"]) == len(KNOWN_HOOKS)
     failing = {one["hook"] for one in plugins["hanging_later"]["failures"]}
     assert {"service sweep", "scheduler_run_transitioned"} <= failing

@@ -4,6 +4,7 @@ import json
 import os
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -47,6 +48,11 @@ def test_a_whole_project_is_written(written: Path):
     }
     texts = [path.read_text() for path in written.rglob("*") if path.is_file()]
     assert not [text for text in texts if "@PACKAGE@" in text or "@" + "NAME@" in text]
+
+
+def test_installing_it_asks_no_index_for_a_project_that_has_the_schedulers_name(written: Path):
+    project = tomllib.loads((written / "pyproject.toml").read_text())["project"]
+    assert project["dependencies"] == []
 
 
 def test_its_tests_pass(written: Path):
