@@ -68,6 +68,13 @@ def test_ctrl_c_is_a_persons_and_ends_the_command():
         host.deliver_alerts("slow", [None])  # type: ignore[list-item]
 
 
+def test_a_message_that_is_no_utf_8_is_told_and_breaks_nobodys_log():
+    error = ValueError("the file caf\udce9 is not there")
+    host = host_of(plugin("bad", stopping=lambda self: raising(error)()))
+    host.stopping()
+    assert host.failures[0].last_error == r"ValueError: the file caf\udce9 is not there"
+
+
 def test_a_message_of_many_lines_is_told_in_one():
     host = host_of(plugin("bad", stopping=lambda self: raising(ValueError("one\n  two\nthree"))()))
     host.stopping()
@@ -135,6 +142,14 @@ def test_a_report_that_nobody_could_show_is_failing(report):
     (result,) = host.health()
     assert result.report.status is HealthStatus.FAILING
     assert result.report.summary.startswith("The check itself failed: TypeError: the check")
+
+
+def test_a_report_that_no_terminal_could_show_is_failing():
+    odd = HealthReport(HealthStatus.OK, "the folder caf\udce9 is full")
+    host = host_of(plugin("bad", health_checks=lambda self: [HealthCheck("c", lambda: odd)]))
+    (result,) = host.health()
+    assert result.report.status is HealthStatus.FAILING
+    result.report.summary.encode()
 
 
 @pytest.mark.parametrize("check", [HealthCheck(7, print), HealthCheck("c", None)])  # type: ignore[arg-type]

@@ -141,10 +141,12 @@ def test_a_workers_rows_are_what_it_wrote_last():
 
 
 def test_a_text_that_cannot_be_stored_is_made_fit():
-    write_states("w-1", [HookState("sms", "h" * 300, 1, "nul \0 " + "x" * 5000, NOON, None)])
+    error = "nul \0 lone \udcff " + "x" * 5000
+    write_states("w-1", [HookState("sms", "a\0\udcff" + "h" * 300, 1, error, NOON, None)])
     (row,) = PluginState.objects.all()
+    assert row.hook.startswith("a\\udcffh")
     assert len(row.hook) == 200
-    assert row.last_error.startswith("nul  x")
+    assert row.last_error.startswith("nul  lone \\udcff x")
     assert len(row.last_error) == 1000
 
 

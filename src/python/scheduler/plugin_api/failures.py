@@ -62,8 +62,9 @@ class PluginFailures:
         self._secrets = tuple(one for one in secrets if len(one) >= SHORTEST_SECRET)
 
     def masked(self, text: str) -> str:
-        """``text`` without secrets: those known, and what looks like one."""
-        return mask_text(text, self._secrets)
+        """``text`` without secrets (those known, and what looks like one), fit to be written: a
+        file's name that is no UTF-8 may stand in an error."""
+        return mask_text(text, self._secrets).encode("utf-8", "backslashreplace").decode("utf-8")
 
     def add(self, plugin: str, hook: str, error: BaseException) -> None:
         """Count one failure, and log it with its traceback."""

@@ -79,6 +79,8 @@ def _report(answer: Any) -> HealthReport:
         raise TypeError(f"the check answered the status {status!r}, no HealthStatus")
     if not (isinstance(summary, str) and isinstance(detail, Mapping)):
         raise TypeError("the check's summary is no text, or its detail no mapping")
+    # Tried here: one that cannot be written would end the page or command that shows all.
+    f"{summary} {dict(detail)}".encode()
     return answer
 
 

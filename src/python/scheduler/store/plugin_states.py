@@ -37,9 +37,9 @@ def write_states(worker_id: str, states: Iterable[HookState]) -> None:
         PluginState(
             worker_id=worker_id,
             plugin=one.plugin[:100],
-            hook=one.hook[:200],
+            hook=_storable(one.hook)[:200],
             count=one.count,
-            last_error=one.last_error.replace("\0", "")[:ERROR_CHARACTERS],
+            last_error=_storable(one.last_error)[:ERROR_CHARACTERS],
             last_at=one.last_at,
             stuck_since=one.stuck_since,
         )
@@ -48,6 +48,11 @@ def write_states(worker_id: str, states: Iterable[HookState]) -> None:
     with _guarded(), transaction.atomic():
         PluginState.objects.filter(worker_id=worker_id).delete()
         PluginState.objects.bulk_create(rows, ignore_conflicts=True)
+
+
+def _storable(text: str) -> str:
+    """What the database can hold: a plugin names its services and checks as it likes."""
+    return text.replace("\0", "").encode("utf-8", "backslashreplace").decode("utf-8")
 
 
 def forget_dead() -> int:
