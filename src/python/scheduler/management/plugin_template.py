@@ -73,7 +73,7 @@ def new_plugin(name: str) -> NewPlugin:
     """Raises PluginNotWritten for a name that no new package can have."""
     shown, plugin = f"The name {name!r}", NewPlugin(name)
     if not NAME.fullmatch(plugin.name) or len(name) > LONGEST or name == "scheduler":
-        step = f"write lower-case letters, digits and _ between them, at most {LONGEST}"
+        step = f"write a letter, then lower-case letters, digits and _, at most {LONGEST}"
         raise PluginNotWritten(shown, "is no name for a plugin's package", step)
     if keyword.iskeyword(name) or keyword.issoftkeyword(name):
         raise PluginNotWritten(shown, "is a word of Python", "choose another name")
