@@ -200,8 +200,12 @@ def held_work(cluster: Cluster) -> Iterator[str]:
         begun = [mark for mark in cluster.marks("start", job="work") if mark.run_id not in ended]
         if not begun:
             return False
-        process = psutil.Process(begun[-1].pid)
-        process.suspend()
+        try:
+            process = psutil.Process(begun[-1].pid)
+            process.suspend()
+        except psutil.NoSuchProcess:
+            # It ended since the marks were read: the next run will do.
+            return False
         if begun[-1].run_id in {mark.run_id for mark in cluster.marks("end", job="work")}:
             process.resume()
             return False
