@@ -98,7 +98,7 @@ def django_postgres(
     postgres: TestDatabase, django_db_blocker: DjangoDbBlocker
 ) -> Iterator[TestDatabase]:
     """``postgres`` as Django's default database, for every thread of the test."""
-    with _as_default(postgres.dsn, django_db_blocker):
+    with as_default(postgres.dsn, django_db_blocker):
         yield postgres
 
 
@@ -107,7 +107,7 @@ def django_sqlite(
     sqlite: TestDatabase, django_db_blocker: DjangoDbBlocker
 ) -> Iterator[TestDatabase]:
     """``sqlite`` as Django's default database, for every thread of the test."""
-    with _as_default(sqlite.dsn, django_db_blocker):
+    with as_default(sqlite.dsn, django_db_blocker):
         yield sqlite
 
 
@@ -141,7 +141,8 @@ def _migrate(dsn: str) -> None:
 
 
 @contextmanager
-def _as_default(dsn: str, blocker: DjangoDbBlocker) -> Iterator[None]:
+def as_default(dsn: str, blocker: DjangoDbBlocker) -> Iterator[None]:
+    """Django's default connection is one to this database meanwhile."""
     import dj_database_url
 
     kept = connections.settings["default"]

@@ -1,17 +1,21 @@
 """Pages of runs cost the same however many runs there are: by the plans that PostgreSQL makes."""
 
 import json
+from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
+from pytest_django.plugin import DjangoDbBlocker
 
 from scheduler.domain.values import RunState
 from scheduler.queries.paging import SCAN
 from scheduler.queries.run_lists import RunFilter, run_page
 from scheduler.requests import find_job, save_definition
+from scheduler_demo.services import EmbeddedPostgres
+from tests.conftest import as_default
 
 pytestmark = pytest.mark.postgres
 
@@ -34,10 +38,23 @@ FILL = """
 """
 
 
+@pytest.fixture(scope="module")
+def filled(
+    postgres_server: EmbeddedPostgres, postgres_template: str, django_db_blocker: DjangoDbBlocker
+) -> Iterator[str]:
+    """The URL of a database with a long history, which no test here changes."""
+    dsn = postgres_server.create_database("long_history", template=postgres_template)
+    with as_default(dsn, django_db_blocker):
+        fill(ROWS)
+    yield dsn
+    postgres_server.drop_database("long_history")
+
+
 @pytest.fixture
-def history(django_postgres) -> None:
+def history(filled: str, django_db_blocker: DjangoDbBlocker) -> Iterator[None]:
     """A long history: one run a second, one failure at its beginning, 20 runs under way."""
-    fill(ROWS)
+    with as_default(filled, django_db_blocker):
+        yield
 
 
 def fill(rows: int) -> None:
