@@ -1,8 +1,10 @@
 """The archive of logs that a plugin brings: asked for once, read with limits, and not trusted."""
 
+from datetime import UTC, datetime
+
 import pytest
 
-from scheduler.plugin_api.archive import ArchivedRun, LogPiece
+from scheduler.plugin_api.archive import ArchivedLog, ArchivedRun, LogPiece
 from tests.plugins.builders import RUN, broken, failed_hooks, host_of, plugin
 
 OLD_RUN = ArchivedRun(RUN, "nightly", "s3://logs/1", ended=True)
@@ -103,3 +105,21 @@ def test_where_a_plugin_does_not_say_whether_it_archives_logs_they_are_not_given
 
     assert host_with(Broken()).archives_logs()
     assert host_of(plugin("one", log_archive=broken)).archives_logs()
+
+
+LOGS = [ArchivedLog(RUN, "https://logs.example.com/1", datetime(2026, 1, 2, tzinfo=UTC))]
+
+
+def test_hook_scheduler_logs_archived():
+    heard = []
+    hears = plugin("hears", logs_archived=lambda self, logs: heard.extend(logs))
+    host = host_of(hears, plugin("other", stopping=lambda self: None))
+    assert host.archived_readers() == ("hears",)
+    assert host.deliver_archived("hears", LOGS)
+    assert heard == LOGS
+
+
+def test_a_plugin_that_fails_to_hear_of_archived_logs_is_to_be_told_again():
+    host = host_of(plugin("deaf", logs_archived=lambda self, logs: 1 / 0))
+    assert not host.deliver_archived("deaf", LOGS)
+    assert failed_hooks(host) == [("deaf", "scheduler_logs_archived", 1)]

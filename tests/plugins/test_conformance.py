@@ -123,6 +123,16 @@ class Listening(Plugin):
         raise OSError("the remote end is away")
 
 
+class Startled(Plugin):
+    """Raises at archived logs."""
+
+    name = "startled"
+
+    @hookimpl
+    def scheduler_logs_archived(self, logs):
+        raise OSError("the remote end is away")
+
+
 def figures(metric: Metric) -> type[Plugin]:
     return plugin("bad", metrics=lambda self: [metric])
 
@@ -178,6 +188,7 @@ SUITE = PluginConformance
         ),
         (Proud, SUITE.test_it_bears_to_be_told_of_transitions_twice),
         (Listening, SUITE.test_it_bears_to_be_told_of_every_alert_twice),
+        (Startled, SUITE.test_it_bears_to_be_told_of_archived_logs_twice),
         (plugin("bad", stopping=broken), SUITE.test_it_bears_a_workers_whole_life),
     ],
 )

@@ -7,8 +7,11 @@ import pytest
 from django.db import connection
 
 from scheduler.domain.errors import DatabaseUnavailable
-from scheduler.models import JobDefinition, JobRun, JobRunDetail, WorkerLease
+from scheduler.models import ArchivedLogOutbox, JobDefinition, JobRun, JobRunDetail, WorkerLease
 from scheduler.models.runs import new_id
+from scheduler.plugin_api.hookspecs import hookimpl
+from scheduler.plugin_api.host import PluginHost
+from scheduler.plugin_api.plugin import Plugin
 from scheduler.queries.run_logs import run_log_states
 from scheduler.requests.run_logs import record_log_refs
 
@@ -63,6 +66,32 @@ def test_addresses_are_recorded_once_and_again_and_only_for_runs_that_are_there(
     for address in ("http://one", "http://two", "http://two"):
         record_log_refs({run: address, purged: "http://never"})
     assert list(JobRunDetail.objects.values_list("run_id", "log_ref")) == [(run, "http://two")]
+
+
+class Hears(Plugin):
+    name = "hears"
+
+    @hookimpl
+    def scheduler_logs_archived(self, logs):
+        raise AssertionError("told by the leader only")
+
+
+def told() -> list[tuple[Any, str]]:
+    return list(ArchivedLogOutbox.objects.order_by("pk").values_list("run_id", "log_ref"))
+
+
+def test_without_a_plugin_that_hears_of_it_nothing_is_written_down(database):
+    record_log_refs({a_run(): "http://one"})
+    assert told() == []
+
+
+def test_a_plugin_is_to_be_told_of_each_new_address_once(database, monkeypatch):
+    host = PluginHost.load(["hears"], {"hears": lambda: Hears})
+    monkeypatch.setattr("scheduler.requests.run_logs.plugin_host", lambda: host)
+    run, purged = a_run(), new_id()
+    for address in ("http://one", "http://one", "http://two"):
+        record_log_refs({run: address, purged: "http://never"})
+    assert told() == [(run, "http://one"), (run, "http://two")]
 
 
 def test_what_else_is_known_of_a_run_stays(database):

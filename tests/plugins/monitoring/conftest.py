@@ -9,7 +9,9 @@ from django.test import modify_settings
 from scheduler.queries.plugins import forget_plugins
 from scheduler.store.connections import database_from_url
 from tests.contract.store.world import World
+from tests.plugins.monitoring.http_server import LocalServer, local_server, send
 
+ENDPOINT = "OTEL_EXPORTER_OTLP_ENDPOINT"
 PLUGIN = "scheduler_monitoring.plugin.MonitoringPlugin"
 
 
@@ -35,3 +37,13 @@ def world(request: pytest.FixtureRequest, enabled: None) -> Iterator[World]:
     world.elect("w-1")
     yield world
     world.close()
+
+
+@pytest.fixture
+def collector(monkeypatch: pytest.MonkeyPatch) -> Iterator[LocalServer]:
+    """A receiver of OTLP over HTTP to which the environment points."""
+    with local_server() as server:
+        server.answer = lambda h: send(h, 200, b"")
+        monkeypatch.setenv(ENDPOINT, server.address)
+        monkeypatch.setenv("OTEL_EXPORTER_OTLP_TIMEOUT", "1")
+        yield server

@@ -4,10 +4,9 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
-from typing import Any
+from datetime import UTC, datetime
 from uuid import UUID
 
 import pytest
@@ -16,9 +15,9 @@ from opentelemetry.proto.trace.v1.trace_pb2 import Status
 from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
 from uuid_utils.compat import uuid7
 
-from scheduler.domain.values import Reason, RunState, RunTransition
+from scheduler.domain.values import Reason, RunState
 from scheduler.plugin_api.host import PluginHost
-from scheduler.queries.run_histories import RunHistory, planned_at
+from scheduler.queries.run_histories import RunHistory
 from scheduler_monitoring.plugin import MonitoringPlugin, TracingMonitoringPlugin
 from scheduler_monitoring.tracing.exporting import TraceExporter
 from scheduler_monitoring.tracing.identity import (
@@ -34,45 +33,17 @@ from scheduler_monitoring.tracing.identity import (
 from scheduler_monitoring.tracing.spans import spans_of
 from tests.contract.store.world import World, result
 from tests.plugins.builders import order
-from tests.plugins.monitoring.conftest import PLUGIN
-from tests.plugins.monitoring.http_server import LocalServer, local_server, send
+from tests.plugins.monitoring.conftest import ENDPOINT, PLUGIN
+from tests.plugins.monitoring.http_server import send
 from tests.plugins.monitoring.otlp import spans_sent_to
-
-RUN = UUID("0190f3a0-0000-7000-8000-000000000001")
-PLANNED = planned_at(RUN)
-DUE = PLANNED + timedelta(seconds=5)
-ENDPOINT = "OTEL_EXPORTER_OTLP_ENDPOINT"
-
-
-def seconds(number: float) -> datetime:
-    return PLANNED + timedelta(seconds=number)
-
-
-def history(**changes) -> RunHistory:
-    values: dict[str, Any] = {
-        "run_id": RUN,
-        "job_name": "report",
-        "queue": "default",
-        "command": "noop",
-        "executor": "management_command",
-        "slot_key": "t:x",
-        "attempt": 1,
-        "state": RunState.SUCCEEDED,
-        "reason": "",
-        "retry_of": None,
-        "worker_id": "w-1",
-        "exit_code": 0,
-        "scheduled_for": DUE,
-        "due_at": DUE,
-        "planned_at": PLANNED,
-        "assigned_at": seconds(1),
-        "started_at": seconds(5),
-        "finished_at": seconds(8),
-        "cpu_seconds": 0.5,
-        "max_rss_bytes": 1000,
-        "log_ref": "",
-    }
-    return RunHistory(**(values | changes))
+from tests.plugins.monitoring.traced_runs import (
+    PLANNED,
+    RUN,
+    Exporting,
+    history,
+    seconds,
+    transition,
+)
 
 
 class TestIds:
@@ -218,39 +189,8 @@ class TestSpans:
         assert all(span.start <= span.end for span in spans_of(odd, seconds(0.1)))
 
 
-def transition(run: UUID, at: datetime, new: RunState = RunState.SUCCEEDED) -> RunTransition:
-    return RunTransition(run, 1, "report", 1, RunState.RUNNING, new, "", "w-1", at)
-
-
-@pytest.fixture
-def collector(monkeypatch: pytest.MonkeyPatch) -> Iterator[LocalServer]:
-    """A receiver of OTLP over HTTP to which the environment points."""
-    with local_server() as server:
-        server.answer = lambda h: send(h, 200, b"")
-        monkeypatch.setenv(ENDPOINT, server.address)
-        monkeypatch.setenv("OTEL_EXPORTER_OTLP_TIMEOUT", "1")
-        yield server
-
-
 def nobody_asks(run_ids: Iterable[UUID]) -> Mapping[UUID, RunHistory]:
     raise AssertionError("the rows were asked for")
-
-
-class Exporting:
-    """An exporter over histories of the test's, at a time of the test's."""
-
-    def __init__(self, *runs: RunHistory) -> None:
-        self.now, self.counted = seconds(10), []
-        by_id = {run.run_id: run for run in runs}
-        self.exporter = TraceExporter(
-            Sampler(),
-            lambda outcome, number: self.counted.append((outcome, number)),
-            now=lambda: self.now,
-            histories=lambda ids: {run: by_id[run] for run in ids if run in by_id},
-        )
-
-    def export(self, *transitions: RunTransition) -> None:
-        self.exporter.export(transitions)
 
 
 class TestExport:
@@ -269,7 +209,7 @@ class TestExport:
         assert took == 3 * 10**9
         told = {each.key: each.value.string_value for each in root.attributes}
         assert told["scheduler.job.name"] == "report"
-        assert exporting.counted == [("exported", 1)]
+        assert exporting.counted == [("run", "exported", 1)]
 
     def test_the_service_is_named_and_the_environment_names_it_otherwise(
         self, collector, monkeypatch
@@ -301,14 +241,44 @@ class TestExport:
             exporting.export(transition(RUN, seconds(9)))
         collector.answer = lambda h: send(h, 200, b"")
         exporting.export(transition(RUN, seconds(9)))
-        assert exporting.counted == [("exported", 1)]
+        assert exporting.counted == [("run", "exported", 1)]
 
     def test_what_failed_for_ten_minutes_is_dropped_and_counted(self, collector):
         collector.answer = lambda h: send(h, 400, b"")
         exporting = Exporting(history())
         exporting.now = seconds(9 + 601)
         exporting.export(transition(RUN, seconds(9)))
-        assert exporting.counted == [("dropped", 1)]
+        assert exporting.counted == [("run", "dropped", 1)]
+
+    def test_a_collector_that_is_gone_is_not_waited_for_by_all_that_is_dropped(self, collector):
+        collector.answer = lambda h: send(h, 400, b"")
+        exporting = Exporting(history())
+        exporting.now = seconds(9 + 601)
+        for tries, later in ((1, 0), (1, 30), (1, 59), (2, 61)):
+            exporting.now = seconds(9 + 601 + later)
+            exporting.export(transition(RUN, seconds(9)))
+            assert len(collector.asked) == tries
+        assert exporting.counted == [("run", "dropped", 1)] * 4
+
+    def test_what_is_young_is_tried_also_while_old_ones_are_dropped(self, collector):
+        collector.answer = lambda h: send(h, 400, b"")
+        exporting = Exporting(history())
+        exporting.now = seconds(9 + 601)
+        exporting.export(transition(RUN, seconds(9)))
+        collector.answer = lambda h: send(h, 200, b"")
+        exporting.export(transition(RUN, seconds(601)))
+        exporting.export(transition(RUN, seconds(9)))
+        assert [outcome for _, outcome, _ in exporting.counted] == [
+            "dropped",
+            "exported",
+            "exported",
+        ]
+
+    def test_a_protocol_that_is_not_spoken_is_named(self, collector, monkeypatch):
+        monkeypatch.setenv("OTEL_EXPORTER_OTLP_PROTOCOL", "grpc")
+        collector.answer = lambda h: send(h, 400, b"")
+        with pytest.raises(Exception, match="only OTLP over HTTP is spoken, not grpc"):
+            Exporting(history()).export(transition(RUN, seconds(9)))
 
     def test_a_run_that_was_purged_meanwhile_is_left_out(self, collector):
         exporting = Exporting()

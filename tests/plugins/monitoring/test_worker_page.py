@@ -76,7 +76,7 @@ def test_the_format_is_what_promtool_wants():
     shown = Shown(plugins=[BACKLOG])
     shown.figures.measured([measure(write_bytes=1), measure(attempt=2, state=RunState.FAILED)])
     shown.figures.leadership_changed(LeadershipChange("w-1", 7, True, NOON))
-    shown.figures.traced("exported", 2)
+    shown.figures.traced("run", "exported", 2)
     assert checked_by_promtool(shown.page()) == ""
 
 

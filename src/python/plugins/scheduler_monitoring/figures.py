@@ -132,7 +132,9 @@ WRITE_BYTES = _histogram(
 TRACES = _worker(
     "scheduler_traces_total",
     Kind.COUNTER,
-    "Traces of runs that this worker exported, or dropped after ten minutes of failure.",
+    "Traces of runs (part run) and their later spans (part archive) that this worker exported, or "
+    "dropped after ten minutes of failure.",
+    "part",
     "outcome",
 )
 

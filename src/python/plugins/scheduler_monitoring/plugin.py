@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from threading import Lock
 from typing import TYPE_CHECKING
 
+from scheduler.plugin_api.archive import ArchivedLog
 from scheduler.plugin_api.hookspecs import hookimpl
 from scheduler.plugin_api.metrics import RunMeasure
 from scheduler.plugin_api.mounts import UrlMount, WorkerPage
@@ -12,7 +13,14 @@ from scheduler.plugin_api.plugin import Plugin
 from scheduler.plugin_api.services import LeadershipChange, Service, WorkerView
 from scheduler.plugin_api.values import HealthCheck, RunState, RunTransition, StartOrder
 from scheduler_monitoring.settings import MonitoringSettings
-from scheduler_monitoring.tracing.identity import EXECUTE, sampler_of, traceparent, tracing_wanted
+from scheduler_monitoring.tracing.identity import (
+    ARCHIVE,
+    EXECUTE,
+    ROOT,
+    sampler_of,
+    traceparent,
+    tracing_wanted,
+)
 
 if TYPE_CHECKING:
     from scheduler_monitoring.tracing.exporting import TraceExporter
@@ -104,7 +112,8 @@ class TracingMonitoringPlugin(MonitoringPlugin):
     def __init__(self) -> None:
         super().__init__()
         self._sampler = sampler_of(os.environ)
-        self._exporter: TraceExporter | None = None
+        # One for each of the two threads on which is told what is sent.
+        self._exporters: dict[str, TraceExporter] = {}
 
     @hookimpl
     def scheduler_run_environment(self, order: StartOrder) -> Mapping[str, str]:
@@ -113,17 +122,25 @@ class TracingMonitoringPlugin(MonitoringPlugin):
 
     @hookimpl
     def scheduler_run_transitioned(self, transitions: Sequence[RunTransition]) -> None:
-        # Models are not there yet when plugins are loaded; the SDK is needed by the leader only.
-        from django.db import close_old_connections
+        self._exporter(ROOT).export(transitions)
 
-        from scheduler_monitoring.tracing.exporting import TraceExporter
-
-        if self._exporter is None:
-            self._exporter = TraceExporter(self._sampler, self._figures().traced)
-        close_old_connections()
-        self._exporter.export(transitions)
+    @hookimpl
+    def scheduler_logs_archived(self, logs: Sequence[ArchivedLog]) -> None:
+        self._exporter(ARCHIVE).export_archived(logs)
 
     @hookimpl
     def scheduler_stopping(self) -> None:
-        if self._exporter is not None:
-            self._exporter.close()
+        with self._lock:
+            exporters = list(self._exporters.values())
+        for one in exporters:
+            one.close()
+
+    def _exporter(self, of: str) -> "TraceExporter":
+        # Models are not there yet when plugins are loaded; the SDK is needed by the leader only.
+        from scheduler_monitoring.tracing.exporting import TraceExporter
+
+        count = self._figures().traced
+        with self._lock:
+            if of not in self._exporters:
+                self._exporters[of] = TraceExporter(self._sampler, count)
+            return self._exporters[of]

@@ -60,9 +60,10 @@ class WorkerFigures:
         """The worker's leadership began or ended."""
         self._leadership.labels("gained" if change.gained else "lost").inc()
 
-    def traced(self, outcome: str, number: int) -> None:
-        """So many traces were ``exported`` or ``dropped``."""
-        self._traces.labels(outcome).inc(number)
+    def traced(self, part: str, outcome: str, number: int) -> None:
+        """The traces of so many runs, or later their spans ``archive``, were ``exported`` or
+        ``dropped``."""
+        self._traces.labels(part, outcome).inc(number)
 
     def _count(self, measure: RunMeasure) -> None:
         job = self._jobs.label(measure.job_name)

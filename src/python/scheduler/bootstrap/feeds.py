@@ -1,4 +1,4 @@
-"""The loops that tell plugins of the runs' transitions and of alerts, while this worker leads."""
+"""The loops that tell plugins of transitions, alerts and archived logs, while this worker leads."""
 
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
@@ -10,7 +10,9 @@ from scheduler.plugin_api.host import PluginHost
 from scheduler.runtime.feed import PluginFeed
 from scheduler.runtime.parts import Parts
 from scheduler.runtime.supervisor import Loop
-from scheduler.store.alerts import SqlAlertOutbox, reader_name
+from scheduler.store import alerts, archived_logs
+from scheduler.store.alerts import SqlAlertOutbox
+from scheduler.store.archived_logs import SqlArchivedLogs
 from scheduler.store.outbox_reader import SqlOutbox
 from scheduler.store.sessions import Database
 
@@ -19,8 +21,8 @@ def plugin_feeds(
     plugins: PluginHost, parts: Parts, database: Database, undo: ExitStack
 ) -> list[Loop]:
     """One loop, with a connection of its own, for each plugin that declared states, and one for
-    each that hears of alerts. The connection is opened when this worker first leads, and closed
-    by ``undo``."""
+    each that hears of alerts or of archived logs. The connection is opened when this worker first
+    leads, and closed by ``undo``."""
     readers = sorted(plugins.transition_readers())
     loops = []
     for reader in readers:
@@ -32,7 +34,11 @@ def plugin_feeds(
             lambda: parts.leadership.term,
         )
         loops.append(Loop(f"plugin-{reader}", feed.tick, parts.adapters.clock))
-    return loops + _alert_feeds(plugins, parts, database, undo)
+    return [
+        *loops,
+        *_alert_feeds(plugins, parts, database, undo),
+        *_archived_feeds(plugins, parts, database, undo),
+    ]
 
 
 def _alert_feeds(
@@ -40,7 +46,7 @@ def _alert_feeds(
 ) -> list[Loop]:
     loops = []
     for plugin in plugins.alert_readers():
-        name = reader_name(plugin)
+        name = alerts.reader_name(plugin)
         feed = PluginFeed(
             name,
             [name],
@@ -50,6 +56,23 @@ def _alert_feeds(
             batch_size=1,
         )
         loops.append(Loop(f"alerts-{plugin}", feed.tick, parts.adapters.clock))
+    return loops
+
+
+def _archived_feeds(
+    plugins: PluginHost, parts: Parts, database: Database, undo: ExitStack
+) -> list[Loop]:
+    readers = {archived_logs.reader_name(one): one for one in plugins.archived_readers()}
+    loops = []
+    for name, plugin in readers.items():
+        feed = PluginFeed(
+            name,
+            list(readers),
+            undo.enter_context(SqlArchivedLogs(database)),
+            _fresh(partial(plugins.deliver_archived, plugin)),
+            lambda: parts.leadership.term,
+        )
+        loops.append(Loop(f"archived-{plugin}", feed.tick, parts.adapters.clock))
     return loops
 
 

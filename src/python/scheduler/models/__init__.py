@@ -2,7 +2,13 @@
 
 from scheduler.models.backfills import Backfill, BackfillSlot
 from scheduler.models.calendars import Calendar
-from scheduler.models.cluster import Cluster, OutboxCursor, RunTransitionOutbox, WorkerLease
+from scheduler.models.cluster import (
+    ArchivedLogOutbox,
+    Cluster,
+    OutboxCursor,
+    RunTransitionOutbox,
+    WorkerLease,
+)
 from scheduler.models.declared import CodeRevision
 from scheduler.models.definitions import JobDefinition
 from scheduler.models.dependencies import Dependency, UpstreamEnd
@@ -22,6 +28,7 @@ __all__ = [
     "AdminActionLog",
     "Alert",
     "ApiToken",
+    "ArchivedLogOutbox",
     "Backfill",
     "BackfillSlot",
     "Calendar",

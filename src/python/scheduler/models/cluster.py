@@ -114,6 +114,24 @@ class RunTransitionOutbox(models.Model):
         return f"{self.run_id}: {self.old_state} -> {self.new_state}"
 
 
+class ArchivedLogOutbox(models.Model):
+    """A log that came to its archive, where some plugin is to be told; gone when all were."""
+
+    id = models.BigAutoField(primary_key=True)
+    xid = models.BigIntegerField(
+        default=0, db_default=0, help_text="PostgreSQL's transaction id; 0 on SQLite."
+    )
+    run_id = models.UUIDField()
+    log_ref = models.TextField()
+    at = models.DateTimeField(db_default=Now())
+
+    class Meta:
+        db_table = "scheduler_archived_outbox"
+
+    def __str__(self) -> str:
+        return f"{self.run_id}: {self.log_ref}"
+
+
 class OutboxCursor(models.Model):
     """How far one plugin has read the outbox: all of ``[0, xid_low)``, and of
     ``[xid_low, xid_high)`` up to ``last_id``."""

@@ -1,6 +1,7 @@
 """Where the logs of runs go to last: what a log archive promises."""
 
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Protocol, runtime_checkable
 from uuid import UUID
 
@@ -14,6 +15,16 @@ class ArchivedRun:
     job_name: str
     log_ref: str
     ended: bool
+
+
+@dataclass(frozen=True, slots=True)
+class ArchivedLog:
+    """The log of an ended run came to lie at ``log_ref``; ``at``, aware UTC, is when that was
+    recorded."""
+
+    run_id: UUID
+    log_ref: str
+    at: datetime
 
 
 @dataclass(frozen=True, slots=True)

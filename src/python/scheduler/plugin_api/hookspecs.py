@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 
 import pluggy
 
-from scheduler.plugin_api.archive import LogArchive
+from scheduler.plugin_api.archive import ArchivedLog, LogArchive
 from scheduler.plugin_api.metrics import Metric, RunMeasure
 from scheduler.plugin_api.mounts import UrlMount, WorkerPage
 from scheduler.plugin_api.services import LeadershipChange, Service, WorkerView
@@ -168,6 +168,17 @@ class SchedulerHooks:
 
         Called once in each process that reads logs, and again after a failure; the first answer
         that is not None counts.
+        """
+        raise NotImplementedError
+
+    @hookspec
+    def scheduler_logs_archived(self, logs: Sequence[ArchivedLog]) -> None:
+        """Logs have come to the place where the archive keeps them.
+
+        Called in one process of the cluster at a time (the leader's), in a thread of its own,
+        after what it tells was committed; at least once: after an exception or a crash the same
+        batch comes again. So act idempotently, and raise to get it again. Where no plugin has
+        this hook nothing is written down for it.
         """
         raise NotImplementedError
 

@@ -11,6 +11,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 from uuid import UUID
 
+from scheduler.plugin_api.archive import ArchivedLog
 from scheduler.plugin_api.archive_reading import ArchiveReader, Archives
 from scheduler.plugin_api.calls import PluginCalls
 from scheduler.plugin_api.failures import PluginFailure
@@ -157,6 +158,15 @@ class PluginHost:
         """Tell one plugin, in order, until it fails; False then: it is to be told the same
         again. Without limit: for a thread of its own."""
         return self._telling.deliver_alerts(plugin, alerts)
+
+    def archived_readers(self) -> tuple[str, ...]:
+        """The plugins that hear of archived logs: for whom they are written down."""
+        return self._telling.archived_readers
+
+    def deliver_archived(self, plugin: str, logs: Sequence[ArchivedLog]) -> bool:
+        """Tell one plugin; False when it failed and is to be told the same again. Without limit:
+        for a thread of its own."""
+        return self._telling.deliver_archived(plugin, logs)
 
     def measure_readers(self) -> tuple[str, ...]:
         """The plugins that hear of finished runs."""

@@ -1,9 +1,10 @@
-"""What plugins are told of: transitions of runs, alerts, finished runs, leadership."""
+"""What plugins are told of: transitions, alerts, archived logs, finished runs, leadership."""
 
 from collections.abc import Sequence
 
 from scheduler.domain.transitions import ALLOWED
 from scheduler.domain.values import RunState, RunTransition
+from scheduler.plugin_api.archive import ArchivedLog
 from scheduler.plugin_api.calls import PluginCalls
 from scheduler.plugin_api.metrics import RunMeasure
 from scheduler.plugin_api.services import LeadershipChange
@@ -13,6 +14,7 @@ TOLD_SECONDS = 5.0
 
 TRANSITIONED = "scheduler_run_transitioned"
 ALERT = "scheduler_alert"
+ARCHIVED = "scheduler_logs_archived"
 MEASURED = "scheduler_runs_measured"
 LEADERSHIP = "scheduler_leadership_changed"
 
@@ -23,6 +25,7 @@ class Telling:
     def __init__(self, calls: PluginCalls) -> None:
         self._calls = calls
         self.alert_readers = calls.having(ALERT)
+        self.archived_readers = calls.having(ARCHIVED)
         self.measure_readers = calls.having(MEASURED)
         self.leadership_readers = calls.having(LEADERSHIP)
 
@@ -48,6 +51,9 @@ class Telling:
             self._calls.ask(plugin, ALERT, {"alert": alert}, seconds=None) is not None
             for alert in alerts
         )
+
+    def deliver_archived(self, plugin: str, logs: Sequence[ArchivedLog]) -> bool:
+        return self._calls.ask(plugin, ARCHIVED, {"logs": tuple(logs)}, seconds=None) is not None
 
     def measured(self, measures: Sequence[RunMeasure]) -> None:
         for plugin in self.measure_readers:

@@ -1,14 +1,15 @@
 """The plugins of a process that is no worker: the web process, a command."""
 
 import os
-from functools import cache
 from threading import Lock
 from time import monotonic
 
 from scheduler.plugin_api.archive_reading import ArchiveReader
 from scheduler.plugin_api.host import PluginHost
-from scheduler.plugin_api.site import listed_plugins
+from scheduler.plugin_api.process_host import plugin_host
 from scheduler.store.settings import read_setting_rows
+
+__all__ = ["forget_plugins", "log_archive", "plugin_host", "settled_host"]
 
 KEPT_SECONDS = 5.0
 """So long may a change of a setting take to reach the plugins of a web process."""
@@ -17,15 +18,8 @@ _lock = Lock()
 _settled_at: float | None = None
 
 
-@cache
-def plugin_host() -> PluginHost:
-    """The plugins that ``SCHEDULER_PLUGINS`` lists, made once in this process, without settings:
-    hand it those with ``configure``. Raises PluginProblem."""
-    return PluginHost.load(listed_plugins(os.environ))
-
-
 def settled_host() -> PluginHost:
-    """The same with the settings in force, read from the RDB at most every KEPT_SECONDS.
+    """``plugin_host`` with the settings in force, read from the RDB at most every KEPT_SECONDS.
 
     Raises PluginProblem, DatabaseUnavailable, and InvalidSetting or SettingsConflict for a bad
     environment.

@@ -2,24 +2,15 @@
 
 from datetime import datetime
 
-from django.db import connection
-from django.db.models import BigIntegerField, Func
-
 from scheduler.domain.alerts import SEVERITY, AlertCode
 from scheduler.models import Alert, JobDefinition
-
-
-class _TransactionId(Func):
-    """PostgreSQL's id of the transaction under way, by which readers of the table go."""
-
-    template = "pg_current_xact_id()::text::bigint"
-    output_field = BigIntegerField()
+from scheduler.requests.recording import transaction_id
 
 
 def alert(code: AlertCode, text: str, since: datetime, job: JobDefinition | None = None) -> None:
     """Plugins are told of it once the transaction has committed."""
     Alert.objects.create(
-        xid=_TransactionId() if connection.vendor == "postgresql" else 0,
+        xid=transaction_id(),
         code=code,
         severity=SEVERITY[code],
         definition_id=job.pk if job else None,

@@ -6,7 +6,7 @@ from functools import partial
 from typing import Any
 
 from django.db import connection, transaction
-from django.db.models import F
+from django.db.models import BigIntegerField, F, Func
 
 from scheduler.models import AdminActionLog, Cluster
 from scheduler.store.notify import CHANNEL
@@ -25,6 +25,16 @@ def writing() -> Iterator[None]:
         if connection.vendor == "sqlite":
             Cluster.objects.filter(pk=1).update(epoch=F("epoch"))
         yield
+
+
+class _TransactionId(Func):
+    template = "pg_current_xact_id()::text::bigint"
+    output_field = BigIntegerField()
+
+
+def transaction_id() -> Func | int:
+    """The id of the transaction under way, by which readers of an outbox go: for its ``xid``."""
+    return _TransactionId() if connection.vendor == "postgresql" else 0
 
 
 def record(action: str, target: object, by: str, **detail: Any) -> None:

@@ -51,23 +51,28 @@ TAKEN = Statement(
     },
     result="SELECT m.plugin FROM moved AS m",
 )
-FORGET = Statement(
-    batches={"v": {"reader": "text"}},
-    steps={
-        "f": FENCE,
-        "done": """
-            SELECT o.id FROM scheduler_run_outbox AS o, f
-            WHERE (SELECT count(*) FROM v) = (
-                SELECT count(*) FROM scheduler_outbox_cursor AS c JOIN v ON v.reader = c.plugin
-                WHERE o.xid < c.xid_low OR (o.xid < c.xid_high AND o.id <= c.last_id))
-            ORDER BY o.id LIMIT %(limit)s
-        """,
-        "gone": """
-            DELETE FROM scheduler_run_outbox WHERE id IN (SELECT done.id FROM done) RETURNING id
-        """,
-    },
-    result="SELECT g.id FROM gone AS g",
-)
+
+
+def forgetting(table: str) -> Statement:
+    """Deletes the rows of an outbox that all readers in ``v`` have taken."""
+    return Statement(
+        batches={"v": {"reader": "text"}},
+        steps={
+            "f": FENCE,
+            "done": f"""
+                SELECT o.id FROM {table} AS o, f
+                WHERE (SELECT count(*) FROM v) = (
+                    SELECT count(*) FROM scheduler_outbox_cursor AS c JOIN v ON v.reader = c.plugin
+                    WHERE o.xid < c.xid_low OR (o.xid < c.xid_high AND o.id <= c.last_id))
+                ORDER BY o.id LIMIT %(limit)s
+            """,
+            "gone": f"DELETE FROM {table} WHERE id IN (SELECT done.id FROM done) RETURNING id",
+        },
+        result="SELECT g.id FROM gone AS g",
+    )
+
+
+FORGET = forgetting("scheduler_run_outbox")
 
 
 class OutboxReader[T](Closing):
@@ -105,6 +110,10 @@ class OutboxReader[T](Closing):
     def forget(self, fence: Fence, readers: Sequence[str]) -> int:
         raise NotImplementedError
 
+    def _forget(self, fence: Fence, statement: Statement, readers: Sequence[str]) -> int:
+        batches = {"v": [(reader,) for reader in readers]}
+        return len(fenced(self._session, fence, statement, batches, limit=MAX_ROWS))
+
     def _horizon(self) -> int:
         return 1 if self._one_writer else int(self._session.run(HORIZON)[0][0])
 
@@ -121,9 +130,7 @@ class SqlOutbox(OutboxReader[RunTransition]):
         return _transition(row)
 
     def forget(self, fence: Fence, readers: Sequence[str]) -> int:
-        batches = {"v": [(reader,) for reader in readers]}
-        gone = fenced(self._session, fence, FORGET, batches, limit=MAX_ROWS)
-        return len(gone)
+        return self._forget(fence, FORGET, readers)
 
 
 def _transition(row: Row) -> RunTransition:

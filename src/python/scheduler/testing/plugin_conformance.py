@@ -25,6 +25,7 @@ from uuid import UUID
 from scheduler.domain.alerts import SEVERITY
 from scheduler.domain.errors import SchedulerError
 from scheduler.domain.values import StartOrder
+from scheduler.plugin_api.archive import ArchivedLog
 from scheduler.plugin_api.core_settings import CoreSettings
 from scheduler.plugin_api.host import PluginHost
 from scheduler.plugin_api.loading import NAME, check_plugin, load_plugins
@@ -220,6 +221,13 @@ class PluginConformance:
         for name in host.alert_readers():
             assert host.deliver_alerts(name, alerts), f"{host.failures}"
             assert host.deliver_alerts(name, alerts), f"told again: {host.failures}"
+
+    def test_it_bears_to_be_told_of_archived_logs_twice(self) -> None:
+        host = self.host()
+        logs = [ArchivedLog(RUN, "http://127.0.0.1:1/logs/x.log", NOON)]
+        for name in host.archived_readers():
+            assert host.deliver_archived(name, logs), f"{host.failures}"
+            assert host.deliver_archived(name, logs), f"told again: {host.failures}"
 
     def test_it_bears_a_workers_whole_life(self) -> None:
         host = self.host()

@@ -12,7 +12,7 @@ from hashlib import sha256
 from uuid import UUID
 
 ROOT, PLAN, ASSIGN = "run", "plan", "assign"
-DISPATCH, EXECUTE, FINISH = "dispatch", "execute", "finish"
+DISPATCH, EXECUTE, FINISH, ARCHIVE = "dispatch", "execute", "finish", "archive"
 
 _SAMPLED, _NOT_SAMPLED = "01", "00"
 

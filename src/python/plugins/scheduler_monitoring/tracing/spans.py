@@ -8,6 +8,9 @@
     dispatch                       assigned --- claimed by the worker
     execute                                     claimed --------------- finished
     finish                                                              finished - recorded
+    archive                                                             finished --- archived
+
+What is archived is archived after the trace was sent: that span follows by itself.
 """
 
 from collections.abc import Iterator, Mapping
@@ -18,6 +21,7 @@ from uuid import UUID
 from scheduler.plugin_api.values import RunState
 from scheduler.queries.run_histories import RunHistory
 from scheduler_monitoring.tracing.identity import (
+    ARCHIVE,
     ASSIGN,
     DISPATCH,
     EXECUTE,
@@ -57,6 +61,19 @@ def spans_of(run: RunHistory, recorded_at: datetime) -> tuple[RunSpan, ...]:
     parts = tuple(_parts(run, end))
     start = min([run.planned_at, *(part.start for part in parts)])
     return (_root(run, start, end), *parts)
+
+
+def archive_span(run: RunHistory, log_ref: str, archived_at: datetime) -> RunSpan:
+    """From the end of the run until its log was known to be in its archive."""
+    return RunSpan(
+        name=ARCHIVE,
+        trace=trace_id(run.run_id),
+        span=span_id(run.run_id, ARCHIVE),
+        parent=span_id(run.run_id, ROOT),
+        start=(start := run.finished_at or archived_at),
+        end=max(start, archived_at),
+        attributes={"scheduler.run.log_ref": log_ref},
+    )
 
 
 def _root(run: RunHistory, start: datetime, end: datetime) -> RunSpan:
