@@ -7,7 +7,7 @@ import pytest
 from django.test import Client, override_settings
 
 from scheduler.domain.values import Reason, RunState
-from scheduler.queries.plugins import forget_plugins
+from scheduler.queries.plugins import forget_plugins, plugin_host
 from scheduler_monitoring import figures
 from scheduler_monitoring.figures import Page
 from scheduler_monitoring.tallies import count_ledger
@@ -187,6 +187,22 @@ def test_a_job_begins_at_zero_so_that_its_first_failure_is_an_increase(world, sc
     world.define("report")
     finished = "scheduler_runs_finished_total"
     assert value(scrape(), finished, job_name="report", state="FAILED") == 0
+
+
+def test_a_job_begins_at_zero_so_that_its_first_late_slots_are_an_increase(world, scrape):
+    world.define("report")
+    skipped = "scheduler_slots_skipped_total"
+    assert value(scrape(), skipped, job_name="report", reason="SKIP_LATE") == 0
+    assert value(scrape(), skipped, job_name="_other", reason="SKIP_LATE") == 0
+    assert value(scrape(), "scheduler_run_retries_total", job_name="report") == 0
+
+
+def test_what_one_web_process_counts_by_itself_is_not_the_clusters(world, scrape):
+    host = plugin_host()
+    host.not_measured(RuntimeError("no"))
+    assert host.failures
+    assert value(scrape(), "scheduler_workers", state="online") == 1
+    assert b"scheduler_plugin_failures_total" not in scrape()
 
 
 def test_skipped_slots_are_shown_by_their_reason(begun, scrape):

@@ -85,6 +85,45 @@ def test_a_rule_asks_for_figures_there_are(rule):
     assert set(_METRIC.findall(rule["expr"])) <= known_names()
 
 
+def selected_labels(expression: str) -> set[tuple[str, str]]:
+    """(series, label) of each selector's matchers."""
+    selectors = re.findall(r"\b(scheduler_[a-z_]+)\{([^}]*)\}", expression)
+    return {
+        (series, label)
+        for series, matchers in selectors
+        for label in re.findall(r"(\w+)\s*(?:=~|!~|!=|=)", matchers)
+    }
+
+
+def grouped_labels(expression: str) -> set[str]:
+    """The labels that the expression groups or joins by."""
+    groups = re.findall(r"\b(?:by|on|without|ignoring)\s*\(([^)]*)\)", expression)
+    return {label.strip() for group in groups for label in group.split(",") if label.strip()}
+
+
+def test_rules_and_dashboard_ask_for_labels_that_the_figures_have():
+    figures = (*FIGURES, FROM_THE_CORE)
+    labels = {one.name: {*one.labels} for one in figures}
+    labels |= {
+        f"{one.name}_{part}": {*one.labels, "le"}
+        for one in figures
+        if one.kind is Kind.HISTOGRAM
+        for part in ("bucket", "sum", "count")
+    }
+    of_the_target = {"instance", "le"}
+    for expression in [*(rule["expr"] for rule in rules()), *generate_monitoring.expressions()]:
+        asked = selected_labels(expression)
+        assert [each for each in asked if each[1] not in labels[each[0]]] == [], expression
+        known = of_the_target.union(*(labels.get(n, ()) for n in _METRIC.findall(expression)))
+        assert grouped_labels(expression) <= known, expression
+
+
+def test_a_label_that_no_figure_has_is_noticed():
+    asked = 'sum by (queue, x) (scheduler_workers{status="online", y=~"a|b"})'
+    assert selected_labels(asked) == {("scheduler_workers", "status"), ("scheduler_workers", "y")}
+    assert grouped_labels(asked) == {"queue", "x"}
+
+
 def test_the_generated_files_are_what_the_script_writes():
     assert not stale(generate_monitoring.generated()), "run: python scripts/generate_monitoring.py"
 

@@ -2,16 +2,18 @@
 
 import threading
 from datetime import UTC, datetime, timedelta
+from uuid import UUID
 
 import pytest
 from django.core.management import call_command
 from django.db import connections
 
 from scheduler.domain.values import Reason, RunState
+from scheduler.queries.ledger_counts import requested_run_ids
 from scheduler_monitoring import tallies
 from scheduler_monitoring.counting import TallyFigure, TallyKey
 from scheduler_monitoring.tallies import Tallier, count_ledger, pause, read_tallies
-from tests.contract.store.world import World, result
+from tests.contract.store.world import World, new_run, result
 
 FINISHED, SKIPPED = TallyFigure.FINISHED, TallyFigure.SKIPPED
 
@@ -26,6 +28,13 @@ def count(max_jobs: int = 100) -> None:
 def counted(job: str, label: str, figure: TallyFigure = FINISHED) -> float:
     found = read_tallies().values.get(TallyKey(figure, job, label))
     return found.value if found else 0.0
+
+
+def planned(world: World, definition: int, request: UUID) -> UUID:
+    """The run that was asked for, as the planner makes it: with the request's id."""
+    run = new_run(definition, 5, slot_key=f"m:{request}", run_id=request)
+    assert world.leader.record_requests(world.fence, [(request, run)]) == 1
+    return request
 
 
 def end(world: World, runs, state=RunState.SUCCEEDED) -> None:
@@ -103,6 +112,66 @@ def test_later_attempts_are_retries(begun):
     end(begun, begun.plan(report, attempt=2))
     count()
     assert counted("report", "", TallyFigure.RETRIES) == 1
+
+
+def test_a_run_that_was_asked_for_long_before_there_was_a_leader_is_counted(begun):
+    report = begun.define("report")
+    request = begun.request(report)
+    count()
+    run = planned(begun, report, request)
+    for _ in range(2):
+        count()
+    end(begun, [run])
+    for _ in range(2):
+        count()
+    assert counted("report", "SUCCEEDED") == 1
+
+
+def test_a_run_that_was_asked_for_before_counting_begins_is_counted(world):
+    report = world.define("report")
+    request = world.request(report)
+    count()
+    end(world, [planned(world, report, request)])
+    count()
+    assert counted("report", "SUCCEEDED") == 1
+
+
+@pytest.mark.parametrize("ended", [False, True])
+def test_a_run_that_is_planned_while_it_is_counted_counts_once(begun, monkeypatch, ended):
+    if begun.database.vendor == "sqlite":
+        pytest.skip("who counts is the one writer: nothing is planned meanwhile")
+    report = begun.define("report")
+    request = begun.request(report)
+    ask = requested_run_ids
+
+    def asked_and_then_planned(until):
+        found = ask(until)
+        monkeypatch.undo()
+        run = planned(begun, report, request)
+        if ended:
+            end(begun, [run])
+        return found
+
+    monkeypatch.setattr(tallies, "requested_run_ids", asked_and_then_planned)
+    # In one step: an hour is counted in several, and only the last holds the request.
+    monkeypatch.setattr(tallies, "AT_ONCE", timedelta(days=1))
+    count()
+    count()
+    if not ended:
+        end(begun, [request])
+        count()
+    assert counted("report", "SUCCEEDED") == 1
+
+
+def test_a_request_that_is_withdrawn_is_forgotten(begun):
+    begun.request(begun.define("report"))
+    count()
+    begun.value("DELETE FROM scheduler_run_request WHERE 1 = 1 RETURNING 1")
+    count()
+    assert read_tallies().values == {}
+    from scheduler_monitoring.models import TallyCursor
+
+    assert bytes(TallyCursor.objects.get().open_runs) == b""
 
 
 def test_a_planned_run_that_an_edit_deletes_is_forgotten(begun):

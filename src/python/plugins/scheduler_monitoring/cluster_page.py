@@ -1,6 +1,7 @@
 """What the web process shows at /metrics: the cluster, read from the RDB at each scrape.
 
-Every web process shows the same; rules take the ``max`` over them.
+Every web process shows the same; rules take the ``max`` over them. So nothing is shown that one of
+them counts by itself: the next scrape may reach another.
 """
 
 from collections import Counter
@@ -8,13 +9,12 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 from scheduler.plugin_api.core_settings import CoreSettings
-from scheduler.plugin_api.metrics import Metric
 from scheduler.plugin_api.values import RunState
 from scheduler.queries.cluster import ClusterStatus, WorkerStatus
 from scheduler.queries.open_runs import OpenRuns
 from scheduler_monitoring import figures
 from scheduler_monitoring.counting import FAILURES, TallyFigure
-from scheduler_monitoring.exposition import Family, family, plugin_families, single
+from scheduler_monitoring.exposition import Family, family, single
 from scheduler_monitoring.figures import Figure
 from scheduler_monitoring.labels import OTHER, JobLabels
 from scheduler_monitoring.settings import MonitoringSettings
@@ -23,7 +23,7 @@ from scheduler_monitoring.tallies import Tallied
 WORKER_STATES = ("online", "suspect", "draining", "detached")
 ENDED_STATES = ("SUCCEEDED", "FAILED", "TIMED_OUT", "CANCELED", "ORPHANED", "SKIPPED")
 OPEN_STATES = ("PENDING", "ASSIGNED", "RUNNING")
-_OURS = frozenset(one.name for one in figures.FIGURES)
+SKIPPED_LATE = "SKIP_LATE"
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +37,6 @@ class ClusterFacts:
     jobs: Sequence[str]
     core: CoreSettings
     monitoring: MonitoringSettings
-    plugins: Sequence[Metric]
 
 
 class ClusterCollector:
@@ -54,7 +53,6 @@ class ClusterCollector:
         yield single(figures.QUARANTINED, facts.quarantined)
         yield from tally_families(facts.tallied, facts.jobs, facts.monitoring.metrics_max_jobs)
         yield from switch_families(facts.monitoring)
-        yield from plugin_families(facts.plugins, _OURS)
 
 
 def worker_families(status: ClusterStatus, core: CoreSettings) -> Iterator[Family]:
@@ -100,16 +98,18 @@ def tally_families(tallied: Tallied, jobs: Sequence[str], max_jobs: int) -> Iter
     """The durable counters, and when each enabled job last came to an end."""
     named = JobLabels(lambda: max_jobs, [key.job_name for key in tallied.values])
     shown = {named.label(job) for job in jobs} - {OTHER}
-    # From zero, so that increase() sees the first run of a job.
-    zeros = {(job, state): 0.0 for job in named.known for state in ENDED_STATES}
-    finished = _of(tallied, TallyFigure.FINISHED)
-    yield family(figures.FINISHED, zeros | finished)
+    # From zero, so that increase() sees the first run of a job, and its first slot that was late.
+    begins = [*named.known, OTHER]
     yield from (
-        family(figure, {key[: len(figure.labels)]: value for key, value in of.items()})
-        for figure, of in (
-            (figures.RETRIES, _of(tallied, TallyFigure.RETRIES)),
-            (figures.SKIPPED, _of(tallied, TallyFigure.SKIPPED)),
-            (figures.RUN_SECONDS, _of(tallied, TallyFigure.SECONDS)),
+        family(
+            figure,
+            {(job, *rest): 0.0 for job in begins for rest in of} | _of(tallied, what, figure),
+        )
+        for figure, what, of in (
+            (figures.FINISHED, TallyFigure.FINISHED, [(state,) for state in ENDED_STATES]),
+            (figures.RETRIES, TallyFigure.RETRIES, [()]),
+            (figures.SKIPPED, TallyFigure.SKIPPED, [(SKIPPED_LATE,)]),
+            (figures.RUN_SECONDS, TallyFigure.SECONDS, [()]),
         )
     )
     yield _last(figures.LAST_SUCCESS, tallied, shown, frozenset({RunState.SUCCEEDED}))
@@ -136,11 +136,11 @@ def load(worker: WorkerStatus) -> float:
     return worker.open_runs / worker.capacity if worker.capacity else 1.0
 
 
-def _of(tallied: Tallied, figure: TallyFigure) -> dict[tuple[str, ...], float]:
+def _of(tallied: Tallied, what: TallyFigure, figure: Figure) -> dict[tuple[str, ...], float]:
     return {
-        (key.job_name, key.label): added.value
+        (key.job_name, key.label)[: len(figure.labels)]: added.value
         for key, added in tallied.values.items()
-        if key.figure is figure
+        if key.figure is what
     }
 
 

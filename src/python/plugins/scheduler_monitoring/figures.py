@@ -16,11 +16,10 @@ class Kind(StrEnum):
 
 
 class Page(StrEnum):
-    """Where a figure is shown: at each worker, or once for the cluster by the web process."""
+    """Where a figure is shown: at each worker, or for the cluster by the web process."""
 
     WORKER = "worker"
     CLUSTER = "cluster"
-    BOTH = "both"
 
 
 @dataclass(frozen=True, slots=True)
@@ -243,7 +242,7 @@ FROM_THE_CORE = Figure(
     "scheduler_plugin_failures_total",
     Kind.COUNTER,
     "Failures of plugins in this process, by plugin and hook.",
-    Page.BOTH,
+    Page.WORKER,
     ("plugin", "hook"),
 )
 """What the plugins' host counts by itself; shown beside ours."""

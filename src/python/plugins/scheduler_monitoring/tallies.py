@@ -1,7 +1,8 @@
 """The durable tallies: each ended run of the ledger is added exactly once.
 
 A cursor walks through the ids of runs, which rise with the time of planning; runs below it that
-were still open are remembered by id and asked for again. Cursor, remembered ids and tallies are
+were still open, or only asked for (such a run has its request's id, and comes with the next
+leader), are remembered by id and asked for again. Cursor, remembered ids and tallies are
 written in one transaction under the cursor's lock, so neither a crash nor two leaders at a time
 count a run twice or leave one out. Nothing is asked of the runs themselves, of their workers or
 of the outbox: a worker's SIGKILL loses nothing, and a run that no worker ever had counts too.
@@ -24,6 +25,7 @@ from scheduler.queries.ledger_counts import (
     counted_among,
     counted_between,
     open_run_ids,
+    requested_run_ids,
 )
 from scheduler.queries.run_histories import planned_at
 from scheduler.queries.runs import id_at
@@ -102,19 +104,25 @@ def _begin(settled: UUID) -> None:
     """Two leaders may want to begin: the second finds the row."""
     from scheduler_monitoring.models import TallyCursor
 
-    open_runs = _packed(open_run_ids(settled))
+    requested = requested_run_ids(settled)
+    open_runs = _packed(requested.union(open_run_ids(settled)))
     TallyCursor.objects.get_or_create(
         pk=1, defaults={"counted_until": settled, "open_runs": open_runs}
     )
 
 
 def _counted(after: UUID, until: UUID, open_before: Sequence[UUID]) -> LedgerCount:
-    new = counted_between(after, until) if after < until else LedgerCount((), ())
+    # First: what is planned from here on is remembered, and so not counted where it stands.
+    requested = requested_run_ids(until)
+    new = LedgerCount((), ())
+    if after < until:
+        new = counted_between(after, until, requested)
     # One look at the index of open runs spares a question about each that is remembered.
-    open_now = frozenset(open_run_ids(until)) if open_before else frozenset()
+    open_now = requested.union(open_run_ids(until)) if open_before else requested
     waiting = tuple(run_id for run_id in open_before if run_id in open_now)
     old = counted_among(run_id for run_id in open_before if run_id not in open_now)
-    return LedgerCount(new.ended + old.ended, waiting + old.still_open + new.still_open)
+    asked = tuple(requested.difference(open_before))
+    return LedgerCount(new.ended + old.ended, waiting + asked + old.still_open + new.still_open)
 
 
 def _add(ended: Iterable[EndedRuns], max_jobs: Callable[[], int]) -> None:

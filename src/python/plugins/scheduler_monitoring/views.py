@@ -47,7 +47,6 @@ def read_facts(host: PluginHost) -> ClusterFacts:
         jobs=job_names(settings.metrics_max_jobs),
         core=host.resolved(CoreSettings).settings,
         monitoring=settings,
-        plugins=host.metrics(),
     )
 
 

@@ -4,7 +4,7 @@ Counts and open runs of a range come from one statement, hence from one moment: 
 open ones, and asks for them again with ``counted_among``, misses no run and counts none twice.
 """
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from itertools import batched
@@ -13,7 +13,7 @@ from uuid import UUID
 from django.db.models import BooleanField, Case, Count, F, Max, Q, QuerySet, Sum, UUIDField, When
 
 from scheduler.domain.values import RunState
-from scheduler.models import JobRun
+from scheduler.models import JobRun, RunRequest
 
 _AT_ONCE = 1000
 
@@ -42,10 +42,12 @@ class LedgerCount:
     still_open: tuple[UUID, ...]
 
 
-def counted_between(after: UUID, until: UUID) -> LedgerCount:
-    """The runs with ``after < id <= until``, by the primary key. Ids (UUIDv7) tell when a run was
-    planned: one of the last seconds may still be on its way."""
-    return _counted(JobRun.objects.filter(pk__gt=after, pk__lte=until))
+def counted_between(after: UUID, until: UUID, but: Collection[UUID] = ()) -> LedgerCount:
+    """The runs with ``after < id <= until`` that are not in ``but``, by the primary key. Ids
+    (UUIDv7) tell when a run was planned or asked for: one of the last seconds may still be on its
+    way, and one that was asked for is (``requested_run_ids``)."""
+    rows = JobRun.objects.filter(pk__gt=after, pk__lte=until)
+    return _counted(rows.exclude(pk__in=list(but)) if but else rows)
 
 
 def counted_among(run_ids: Iterable[UUID]) -> LedgerCount:
@@ -62,6 +64,13 @@ def open_run_ids(until: UUID) -> tuple[UUID, ...]:
     """The open runs with ``id <= until``, by the index of open runs."""
     rows = JobRun.objects.filter(finished_at=None).order_by().values_list("pk", flat=True)
     return tuple(pk for pk in rows if pk <= until)
+
+
+def requested_run_ids(until: UUID) -> frozenset[UUID]:
+    """The ids of runs that were asked for and are not planned yet, those with ``id <= until``: a
+    run has its request's id, and comes when there is a leader."""
+    open_requests = RunRequest.objects.filter(handled_at=None).order_by()
+    return frozenset(pk for pk in open_requests.values_list("pk", flat=True) if pk <= until)
 
 
 def _counted(rows: QuerySet[JobRun]) -> LedgerCount:
