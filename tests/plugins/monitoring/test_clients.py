@@ -138,7 +138,7 @@ def test_what_is_no_matcher_is_refused(text):
 
 
 @pytest.mark.parametrize(
-    "matchers", [[], ["a!=b"], ["a=~.*"], ["a="], ["a!~b+"], ["a!=b", "c=~x?"]]
+    "matchers", [[], ["a!=b"], ["a=~.*"], ["a="], ["a!~b+"], ["a!=b", "c=~x?"], ["alertname=~.+"]]
 )
 def test_a_silence_of_everything_is_refused(matchers):
     with pytest.raises(InvalidSilence, match="would silence every alert"):

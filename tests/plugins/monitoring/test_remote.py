@@ -1,5 +1,6 @@
 """What a server may do to us: nothing but answer, in time, and not too much."""
 
+import contextlib
 import json
 import socket
 import ssl
@@ -86,6 +87,53 @@ def test_a_server_that_sends_a_byte_at_a_time_costs_no_more_than_the_limit(serve
     with pytest.raises(RemoteUnavailable, match="not done within"):
         to(server, timeout_seconds=0.4).ask("GET", "/")
     assert time.monotonic() - began < 2
+    done.set()
+
+
+def dripping_headers(handler, done: threading.Event) -> None:
+    handler.wfile.write(b"HTTP/1.1 200 OK\r\nX-Long: ")
+    with contextlib.suppress(OSError):
+        for _ in range(100):
+            if done.wait(0.05):
+                break
+            handler.wfile.write(b"x")
+            handler.wfile.flush()
+
+
+def test_headers_that_come_a_byte_at_a_time_cost_no_more_than_the_limit(server):
+    done = threading.Event()
+    server.answer = lambda h: dripping_headers(h, done)
+    began = time.monotonic()
+    with pytest.raises(RemoteUnavailable, match="not done within"):
+        to(server, timeout_seconds=0.4).ask("GET", "/")
+    assert time.monotonic() - began < 2
+    done.set()
+
+
+def test_the_same_over_tls(tls_server, authority, tmp_path):
+    done = threading.Event()
+    tls_server.answer = lambda h: dripping_headers(h, done)
+    authority.cert_pem.write_to_path(tmp_path / "ca.pem")
+    began = time.monotonic()
+    with pytest.raises(RemoteUnavailable, match="not done within"):
+        to(tls_server, ca_file=str(tmp_path / "ca.pem"), timeout_seconds=0.6).ask("GET", "/")
+    assert time.monotonic() - began < 3
+    done.set()
+
+
+def test_an_answer_without_a_length_that_is_late_is_not_taken_for_a_whole_one(server):
+    done = threading.Event()
+
+    def half(handler) -> None:
+        handler.send_response(200)
+        handler.end_headers()
+        handler.wfile.write(b"{}")
+        handler.wfile.flush()
+        done.wait(10)
+
+    server.answer = half
+    with pytest.raises(RemoteUnavailable):
+        to(server, timeout_seconds=0.4).ask("GET", "/")
     done.set()
 
 

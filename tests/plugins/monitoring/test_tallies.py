@@ -257,6 +257,20 @@ def test_jobs_beyond_the_limit_share_a_name_and_no_counter_falls_when_it_changes
         assert counted(alone, "SUCCEEDED") == 1
 
 
+def test_a_deleted_job_gives_its_place_to_another(begun):
+    first, late = begun.plan(begun.define("gone"), 2)
+    after = begun.plan(begun.define("new"))
+    end(begun, [first])
+    count(max_jobs=1)
+    assert counted("gone", "SUCCEEDED") == 1
+    deleted = "UPDATE scheduler_job_definition SET deleted_at = %(at)s WHERE name = 'gone'"
+    begun.value(f"{deleted} RETURNING 1", at=datetime.now(UTC))
+    end(begun, [late, *after])
+    count(max_jobs=1)
+    assert {key.job_name for key in read_tallies().values} == {"new", "_other"}
+    assert counted("new", "SUCCEEDED") == counted("_other", "SUCCEEDED") == 1
+
+
 def test_the_newest_end_is_kept_with_the_count(begun):
     one, another = begun.plan(begun.define("report"), 2)
     end(begun, [one])

@@ -205,6 +205,9 @@ def test_the_figures_of_other_plugins_stand_beside_ours():
         Metric("scheduler_bad", MetricKind.GAUGE, "Bad.", [Sample(1.0, {"a b": "c"})]),
         Metric("scheduler_bad", MetricKind.GAUGE, "Bad.", [Sample(1.0, {"__name__": "up"})]),
         Metric("", MetricKind.COUNTER, "Bad.", [Sample(1.0)]),
+        Metric("scheduler_bad", MetricKind.GAUGE, "Bad.", [Sample("many")]),  # type: ignore[arg-type]
+        Metric("scheduler_bad", MetricKind.GAUGE, "Bad.", [Sample(None)]),  # type: ignore[arg-type]
+        Metric("scheduler_bad", MetricKind.GAUGE, "Bad.", [Sample(1.0, {1: "c"})]),  # type: ignore[dict-item]
     ],
 )
 def test_a_figure_that_prometheus_would_refuse_is_left_out_and_spoils_nothing(spoilt):
@@ -212,6 +215,11 @@ def test_a_figure_that_prometheus_would_refuse_is_left_out_and_spoils_nothing(sp
     assert checked_by_promtool(page) == ""
     assert b"bad" not in page
     assert value(page, "scheduler_log_archive_pending") == 3
+
+
+def test_a_label_that_is_no_text_is_shown_as_one():
+    numbered = Metric("scheduler_shard", MetricKind.GAUGE, "Shards.", [Sample(1.0, {"shard": 7})])  # type: ignore[dict-item]
+    assert value(Shown(plugins=[numbered]).page(), "scheduler_shard", shard="7") == 1
 
 
 def test_a_page_that_is_asked_for_twice_shows_each_figure_once():

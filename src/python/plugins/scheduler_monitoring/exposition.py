@@ -50,23 +50,19 @@ def family(figure: Figure, samples: Samples) -> Family:
 
 def plugin_families(metrics: Iterable[Metric], taken: frozenset[str]) -> Iterator[Family]:
     """What other plugins bring. Of two of one name the first is shown, and none that is ours; one
-    that would spoil the page for the rest (a name or label that Prometheus does not take) is left
-    out."""
+    that would spoil the page for the rest (a name or label that Prometheus does not take, a value
+    that is no number) is left out."""
     seen = set(taken)
     for metric in metrics:
         if metric.name in seen or not metric.samples:
             continue
         seen.add(metric.name)
-        labels = tuple(sorted({label for sample in metric.samples for label in sample.labels}))
-        if _is_taken_by_prometheus(metric, labels):
-            values = {
-                tuple(sample.labels.get(label, "") for label in labels): sample.value
-                for sample in metric.samples
-            }
-            counts = metric.kind is MetricKind.COUNTER
-            yield _filled(_family(metric.name, counts, metric.help, labels), values)
+        try:
+            made = _brought(metric)
+        except (TypeError, ValueError) as error:
+            log.warning("metric_left_out", metric=str(metric.name), reason=str(error))
         else:
-            log.warning("metric_left_out", metric=metric.name)
+            yield made
 
 
 def page(*collectors: Collector) -> bytes:
@@ -87,8 +83,17 @@ class _Page:
             yield one
 
 
-def _is_taken_by_prometheus(metric: Metric, labels: Iterable[str]) -> bool:
-    return bool(_NAME.fullmatch(metric.name)) and all(map(_LABEL.fullmatch, labels))
+def _brought(metric: Metric) -> Family:
+    """Raises ValueError or TypeError for what Prometheus would not take."""
+    labels = tuple(sorted({label for sample in metric.samples for label in sample.labels}))
+    if not _NAME.fullmatch(metric.name) or not all(map(_LABEL.fullmatch, labels)):
+        raise ValueError("its name or a label's is none for Prometheus")
+    values = {
+        tuple(str(sample.labels.get(label, "")) for label in labels): float(sample.value)
+        for sample in metric.samples
+    }
+    made = _family(metric.name, metric.kind is MetricKind.COUNTER, str(metric.help), labels)
+    return _filled(made, values)
 
 
 def _filled(made: Family, samples: Samples) -> Family:

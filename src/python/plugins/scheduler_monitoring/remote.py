@@ -1,18 +1,23 @@
 """One configured server, asked over HTTP with limits on everything.
 
 Only the configured address is called; a redirect is an error. The time limit is for the whole
-answer, not for each piece of it, and a long answer is cut off with an error. Proxies and
+answer, headers and all, not for each piece of it: the library's holds for each piece anew, so the
+line is shut when the time is up. A long answer is cut off with an error. Proxies and
 ``.netrc`` of the environment are not looked at.
 """
 
 import json
+import socket
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from http import HTTPStatus
+from threading import Timer
 from typing import Any
 
 import requests
+from requests.adapters import HTTPAdapter
 from urllib3.exceptions import HTTPError
 
 from scheduler_monitoring.errors import (
@@ -54,9 +59,9 @@ class Remote:
             raise RemoteNotConfigured(self.server, self.setting)
         deadline = time.monotonic() + self.timeout_seconds
         try:
-            with requests.Session() as session:
-                session.trust_env = False
-                with session.request(
+            with (
+                _session(self.timeout_seconds) as session,
+                session.request(
                     method,
                     f"{self.address}{path}",
                     params=query,
@@ -67,10 +72,12 @@ class Remote:
                     verify=self.ca_file or True,
                     allow_redirects=False,
                     stream=True,
-                ) as answer:
-                    return self._body(answer, deadline)
+                ) as answer,
+            ):
+                return self._body(answer, deadline)
         except (requests.RequestException, HTTPError, OSError) as error:
-            raise RemoteUnavailable(self.server, self.address, _short(error)) from error
+            why = "no answer in time" if time.monotonic() >= deadline else _short(error)
+            raise RemoteUnavailable(self.server, self.address, why) from error
 
     def ask_json(self, method: str, path: str, **parts: Any) -> Any:
         """The same, as what the JSON says."""
@@ -101,10 +108,57 @@ class Remote:
             found += piece
             if len(found) > BYTES_AT_MOST:
                 raise RemoteMalformed(self.server, f"it is longer than {BYTES_AT_MOST} bytes")
-            if time.monotonic() > deadline:
-                why = f"not done within {self.timeout_seconds:g} s"
-                raise RemoteUnavailable(self.server, self.address, why)
+            self._check(deadline)
+        # To the library a line that was shut is the end of an answer without a length.
+        self._check(deadline)
         return bytes(found)
+
+    def _check(self, deadline: float) -> None:
+        if time.monotonic() >= deadline:
+            why = f"not done within {self.timeout_seconds:g} s"
+            raise RemoteUnavailable(self.server, self.address, why)
+
+
+class _Lines(HTTPAdapter):
+    """Knows the lines that were opened, to shut them whoever is reading from them."""
+
+    def __init__(self) -> None:
+        self._opened: list[Any] = []
+        super().__init__()
+
+    def get_connection_with_tls_context(self, *args: Any, **kwargs: Any) -> Any:
+        pool: Any = super().get_connection_with_tls_context(*args, **kwargs)
+        kind = pool.ConnectionCls
+
+        def opened(*args: Any, **kwargs: Any) -> Any:
+            self._opened.append(line := kind(*args, **kwargs))
+            return line
+
+        pool.ConnectionCls = opened
+        return pool
+
+    def shut(self) -> None:
+        for line in self._opened:
+            with suppress(OSError, TypeError):
+                # Not SSLSocket's own, which takes the session from under who reads.
+                socket.socket.shutdown(line.sock, socket.SHUT_RDWR)
+
+
+@contextmanager
+def _session(seconds: float) -> Iterator[requests.Session]:
+    """A session that ends when the time is up, and looks at nothing of the environment."""
+    lines = _Lines()
+    timer = Timer(seconds, lines.shut)
+    timer.daemon = True
+    with requests.Session() as session:
+        session.trust_env = False
+        session.mount("http://", lines)
+        session.mount("https://", lines)
+        timer.start()
+        try:
+            yield session
+        finally:
+            timer.cancel()
 
 
 def told(status: int, body: bytes) -> str:

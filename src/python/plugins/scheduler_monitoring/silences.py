@@ -14,6 +14,7 @@ _MATCHER = re.compile(r'(?P<name>[^=!~"\s]+)(?P<sign>=~|!~|!=|=)(?P<value>.*)\Z'
 _DURATION = re.compile(r"(?P<number>[0-9]{1,6})(?P<unit>[mhd])\Z")
 _UNITS = {"m": "minutes", "h": "hours", "d": "days"}
 _LONGEST_TEXT = 1000
+_SOME_NAME = "AnAlertOfNoParticularName"
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +42,13 @@ class Matcher:
         if self.regex:
             return (re.fullmatch(self.value, "") is not None) is self.equal
         return (self.value == "") is self.equal
+
+    @property
+    def matches_any_name(self) -> bool:
+        """Whether it asks for the name that every alert has, and takes any."""
+        if self.name != "alertname" or not self.equal:
+            return False
+        return self.regex and re.fullmatch(self.value, _SOME_NAME) is not None
 
     def __str__(self) -> str:
         sign = ("=~" if self.equal else "!~") if self.regex else ("=" if self.equal else "!=")
@@ -104,7 +112,7 @@ def _check_matchers(matchers: Sequence[Matcher]) -> None:
             raise InvalidSilence("matcher", f"{matcher.name!r} is no label", "letters, digits, _")
         if matcher.regex:
             _check_pattern(matcher)
-    if all(matcher.matches_nothing_said for matcher in matchers):
+    if all(one.matches_nothing_said or one.matches_any_name for one in matchers):
         raise InvalidSilence("matcher", "it would silence every alert", allowed)
 
 

@@ -24,13 +24,14 @@ from scheduler.queries.ledger_counts import (
     LedgerCount,
     counted_among,
     counted_between,
+    jobs_still_there,
     open_run_ids,
     requested_run_ids,
 )
 from scheduler.queries.run_histories import planned_at
 from scheduler.queries.runs import id_at
 from scheduler_monitoring.counting import Addition, TallyFigure, TallyKey, additions
-from scheduler_monitoring.labels import JobLabels
+from scheduler_monitoring.labels import OTHER, JobLabels
 
 SETTLED = timedelta(seconds=30)
 """Longer than a planner's statement may take, and than clocks of leaders may differ."""
@@ -130,8 +131,13 @@ def _add(ended: Iterable[EndedRuns], max_jobs: Callable[[], int]) -> None:
 
     from scheduler_monitoring.models import Tally
 
-    names = Tally.objects.order_by("pk").values_list("job_name", flat=True)
-    found = additions(ended, JobLabels(max_jobs, names).label)
+    ended = list(ended)
+    names = dict.fromkeys(Tally.objects.order_by("pk").values_list("job_name", flat=True))
+    there = jobs_still_there({*names, *(group.job_name for group in ended)})
+    # A job that was deleted gives its place to another: else all would be taken some day.
+    Tally.objects.filter(job_name__in=names.keys() - there - {OTHER}).delete()
+    labels = JobLabels(max_jobs, filter(there.__contains__, names))
+    found = additions(ended, lambda job: labels.label(job) if job in there else OTHER)
     rows = [
         (key.figure.value, key.job_name, key.label, added.value, added.last_at)
         for key, added in found.items()

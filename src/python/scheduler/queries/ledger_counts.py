@@ -13,7 +13,7 @@ from uuid import UUID
 from django.db.models import BooleanField, Case, Count, F, Max, Q, QuerySet, Sum, UUIDField, When
 
 from scheduler.domain.values import RunState
-from scheduler.models import JobRun, RunRequest
+from scheduler.models import JobDefinition, JobRun, RunRequest
 
 _AT_ONCE = 1000
 
@@ -71,6 +71,12 @@ def requested_run_ids(until: UUID) -> frozenset[UUID]:
     run has its request's id, and comes when there is a leader."""
     open_requests = RunRequest.objects.filter(handled_at=None).order_by()
     return frozenset(pk for pk in open_requests.values_list("pk", flat=True) if pk <= until)
+
+
+def jobs_still_there(names: Collection[str]) -> frozenset[str]:
+    """Those of the names that a job has which is not deleted."""
+    jobs = JobDefinition.objects.filter(deleted_at=None, name__in=list(names)).order_by()
+    return frozenset(jobs.values_list("name", flat=True))
 
 
 def _counted(rows: QuerySet[JobRun]) -> LedgerCount:
