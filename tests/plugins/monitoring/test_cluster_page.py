@@ -9,6 +9,7 @@ from django.test import Client, override_settings
 from scheduler.domain.values import Reason, RunState
 from scheduler.queries.plugins import forget_plugins, plugin_host
 from scheduler_monitoring import figures
+from scheduler_monitoring.certificates import write_note
 from scheduler_monitoring.figures import Page
 from scheduler_monitoring.tallies import count_ledger
 from tests.contract.store.world import World, result
@@ -89,6 +90,7 @@ def test_the_format_is_what_promtool_wants(begun, scrape):
 def test_every_figure_of_the_cluster_is_shown_and_no_other(begun, scrape):
     end(begun, begun.plan(begun.define("report")))
     count()
+    write_note("w-1", datetime.now(UTC))
     ours = {one.name for one in figures.FIGURES if one.page is Page.CLUSTER}
     found = {name for name in names(scrape()) if name.startswith("scheduler_")}
     assert found == ours
@@ -128,6 +130,20 @@ def test_load_is_compared_with_the_threshold(world, scrape, monkeypatch):
     forget_plugins()
     assert value(scrape(), "scheduler_workers_high_load") == 1
     assert value(scrape(), "scheduler_worker_high_load_threshold_ratio") == 0.8
+
+
+def test_the_soonest_end_of_a_certificate_on_each_node_is_shown_of_workers_that_live(world, scrape):
+    expiry = "scheduler_node_certificate_expiry_timestamp_seconds"
+    node = world.value("SELECT node_id FROM scheduler_worker_lease WHERE worker_id = 'w-1'")
+    assert value(scrape(), expiry, node_id=node) is None
+    world.worker("w-2", node_id=node)
+    world.worker("w-3", node_id="another")
+    noon = datetime(2026, 1, 2, 3, tzinfo=UTC)
+    for number, worker in enumerate(("gone", "w-2", "w-1", "w-3")):
+        write_note(worker, noon + timedelta(days=number))
+    page = scrape()
+    assert value(page, expiry, node_id=node) == (noon + timedelta(days=1)).timestamp()
+    assert value(page, expiry, node_id="another") == (noon + timedelta(days=3)).timestamp()
 
 
 def test_the_leader_and_its_epoch_are_shown(world, scrape):

@@ -176,6 +176,7 @@ def test_the_dashboard_shows_nearly_all_that_there_is():
     assert left_out == {
         "scheduler_alert_high_load_enabled",
         "scheduler_alert_role_change_enabled",
+        "scheduler_certificate_expiry_timestamp_seconds",
         "scheduler_leadership_changes_total",
         "scheduler_subleader_present",
         "scheduler_takeovers_total",

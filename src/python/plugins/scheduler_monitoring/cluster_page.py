@@ -5,8 +5,9 @@ them counts by itself: the next scrape may reach another.
 """
 
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 
 from scheduler.plugin_api.core_settings import CoreSettings
 from scheduler.plugin_api.values import RunState
@@ -28,13 +29,15 @@ SKIPPED_LATE = "SKIP_LATE"
 
 @dataclass(frozen=True, slots=True)
 class ClusterFacts:
-    """All that the page is made of, read at one scrape. ``jobs``: the enabled ones' names."""
+    """All that the page is made of, read at one scrape. ``jobs``: the enabled ones' names;
+    ``certificates``: when they expire, by worker."""
 
     status: ClusterStatus
     open_runs: OpenRuns
     quarantined: int
     tallied: Tallied
     jobs: Sequence[str]
+    certificates: Mapping[str, datetime]
     core: CoreSettings
     monitoring: MonitoringSettings
 
@@ -48,6 +51,7 @@ class ClusterCollector:
     def collect(self) -> Iterator[Family]:
         facts = self._read()
         yield from worker_families(facts.status, facts.core)
+        yield certificate_family(facts.status, facts.certificates)
         yield from leader_families(facts.status)
         yield from run_families(facts.open_runs, facts.monitoring.metrics_max_jobs)
         yield single(figures.QUARANTINED, facts.quarantined)
@@ -68,6 +72,16 @@ def worker_families(status: ClusterStatus, core: CoreSettings) -> Iterator[Famil
     yield family(figures.NODE_LOAD, by_node)
     yield single(figures.HIGH_LOAD, sum(value >= threshold for _, value in loads))
     yield single(figures.HIGH_LOAD_THRESHOLD, threshold)
+
+
+def certificate_family(status: ClusterStatus, certificates: Mapping[str, datetime]) -> Family:
+    """The soonest end on each node, of workers that live."""
+    soonest: dict[tuple[str, ...], float] = {}
+    for worker in status.workers:
+        if expires_at := certificates.get(worker.worker_id):
+            node = (worker.node_id,)
+            soonest[node] = min(soonest.get(node, expires_at.timestamp()), expires_at.timestamp())
+    return family(figures.NODE_CERTIFICATE_EXPIRY, soonest)
 
 
 def leader_families(status: ClusterStatus) -> Iterator[Family]:

@@ -152,6 +152,13 @@ NODE_LOAD = _cluster(
     "Open runs over capacity, of the most loaded live worker of the node.",
     "node_id",
 )
+NODE_CERTIFICATE_EXPIRY = _cluster(
+    "scheduler_node_certificate_expiry_timestamp_seconds",
+    Kind.GAUGE,
+    "When the first certificate of the node's live workers expires, as Unix time; absent without "
+    "TLS.",
+    "node_id",
+)
 HIGH_LOAD = _cluster(
     "scheduler_workers_high_load",
     Kind.GAUGE,

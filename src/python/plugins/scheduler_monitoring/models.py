@@ -1,4 +1,5 @@
-"""The durable tallies: what counters of the cluster show, kept whatever becomes of the runs."""
+"""The durable tallies: what counters of the cluster show, kept whatever becomes of the runs; and
+when certificates expire."""
 
 from typing import ClassVar
 
@@ -53,3 +54,20 @@ class TallyCursor(models.Model):
 
     def __str__(self) -> str:
         return f"counted until {self.counted_until}"
+
+
+class WorkerCertificate(models.Model):
+    """When a worker's certificate expires, as it said at ``noted_at``; no row without TLS."""
+
+    objects: ClassVar[models.Manager["WorkerCertificate"]] = models.Manager()
+
+    worker_id = models.CharField(max_length=100, primary_key=True)
+    expires_at = models.DateTimeField()
+    noted_at = models.DateTimeField()
+
+    class Meta:
+        app_label = "scheduler_monitoring"
+        db_table = "scheduler_monitoring_certificate"
+
+    def __str__(self) -> str:
+        return f"{self.worker_id}: {self.expires_at}"

@@ -58,6 +58,12 @@ class MonitoringPlugin(Plugin):
         return (WorkerPage("/metrics", WorkerPageAnswer(self._figures(), worker, self._token)),)
 
     @hookimpl
+    def scheduler_worker_services(self, worker: WorkerView) -> Sequence[Service]:
+        from scheduler_monitoring.certificates import CertificateNotes
+
+        return (Service("certificate", CertificateNotes(worker).tick),)
+
+    @hookimpl
     def scheduler_leader_services(self, worker: WorkerView) -> Sequence[Service]:
         # Models are not there yet when plugins are loaded.
         from scheduler_monitoring.tallies import Tallier

@@ -12,6 +12,7 @@ from scheduler.queries.cluster import cluster_status
 from scheduler.queries.guard import quarantined_jobs
 from scheduler.queries.open_runs import job_names, open_runs
 from scheduler_monitoring.access import may_read
+from scheduler_monitoring.certificates import read_notes
 from scheduler_monitoring.cluster_page import ClusterCollector, ClusterFacts
 from scheduler_monitoring.exposition import CONTENT_TYPE, page
 from scheduler_monitoring.in_force import enabled_host
@@ -45,6 +46,7 @@ def read_facts(host: PluginHost) -> ClusterFacts:
         quarantined=len(quarantined_jobs()),
         tallied=read_tallies(),
         jobs=job_names(settings.metrics_max_jobs),
+        certificates=read_notes(),
         core=host.resolved(CoreSettings).settings,
         monitoring=settings,
     )
