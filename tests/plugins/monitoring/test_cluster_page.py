@@ -139,7 +139,7 @@ def test_the_soonest_end_of_a_certificate_on_each_node_is_shown_of_workers_that_
     world.worker("w-2", node_id=node)
     world.worker("w-3", node_id="another")
     noon = datetime(2026, 1, 2, 3, tzinfo=UTC)
-    for number, worker in enumerate(("gone", "w-2", "w-1", "w-3")):
+    for number, worker in enumerate(("gone", "w-1", "w-2", "w-3")):
         write_note(worker, noon + timedelta(days=number))
     page = scrape()
     assert value(page, expiry, node_id=node) == (noon + timedelta(days=1)).timestamp()
