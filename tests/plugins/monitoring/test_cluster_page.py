@@ -9,6 +9,7 @@ from django.test import Client, override_settings
 from scheduler.domain.values import Reason, RunState
 from scheduler.queries.plugins import forget_plugins, plugin_host
 from scheduler_monitoring import figures
+from scheduler_monitoring.access import may_read
 from scheduler_monitoring.certificates import write_note
 from scheduler_monitoring.figures import Page
 from scheduler_monitoring.tallies import count_ledger
@@ -59,6 +60,16 @@ def test_without_the_token_nothing_is_shown(world, client, monkeypatch):
     assert wrong.status_code == 401 and b"scheduler_" not in wrong.content
     right = client.get("/metrics", headers={"authorization": "Bearer secret"})
     assert right.status_code == 200
+
+
+def test_a_token_need_not_be_ascii():
+    """Servers read what came as Latin-1."""
+    sent = "合言葉".encode()
+    for name in ("x-scheduler-token", "authorization"):
+        shown = sent if name.startswith("x") else b"Bearer " + sent
+        assert may_read("合言葉", {name: shown.decode("latin-1")})
+    assert not may_read("合言葉", {"x-scheduler-token": "合言葉!"})
+    assert not may_read("secret", {})
 
 
 def test_a_database_that_does_not_answer_is_503_without_a_traceback(world, client, monkeypatch):

@@ -10,7 +10,7 @@ def may_read(token: str, headers: Mapping[str, str]) -> bool:
     if not token:
         return True
     shown = headers.get("x-scheduler-token") or _bearer(headers.get("authorization", ""))
-    return hmac.compare_digest(_bytes(shown), _bytes(token))
+    return hmac.compare_digest(_sent(shown), token.encode())
 
 
 def _bearer(header: str) -> str:
@@ -18,5 +18,9 @@ def _bearer(header: str) -> str:
     return value.strip() if scheme.lower() == "bearer" else ""
 
 
-def _bytes(text: str) -> bytes:
-    return text.encode(errors="surrogatepass")
+def _sent(shown: str) -> bytes:
+    """The bytes that came: HTTP servers take headers for Latin-1, whatever was meant."""
+    try:
+        return shown.encode("latin-1")
+    except UnicodeEncodeError:
+        return shown.encode(errors="surrogatepass")
