@@ -122,7 +122,7 @@ class Trap(dict):
 @pytest.mark.parametrize("answer", [Trap(A="1"), {"A": "\ud800"}, {"\ud800": "1"}])
 def test_an_environment_that_no_run_could_take_is_counted_and_the_run_starts(answer):
     host = host_of(plugin("bad", run_environment=lambda self, order: answer))
-    assert list(host.environments([order("management_command")]).values()) == [{}]
+    assert list(host.environments([order("management_command")])().values()) == [{}]
     assert failed_hooks(host) == [("bad", "scheduler_run_environment", 1)]
 
 

@@ -162,7 +162,7 @@ ASKING = {
     "leader_services": lambda host: host.leader_services(VIEW),
     "log_archive": lambda host: host.log_archive(),
     "metrics": lambda host: host.metrics(),
-    "run_environment": lambda host: host.environments([order("management_command")]),
+    "run_environment": lambda host: host.environments([order("management_command")])(),
 }
 TELLING = {
     "ready": lambda host: host.ready(VIEW),
@@ -183,7 +183,7 @@ ARGUMENTS = {
 
 def with_environment(host: PluginHost, given: StartOrder) -> LaunchSpec:
     """As a worker prepares a run."""
-    return host.prepare(given, SITE, host.environments([given])[given.run_id])
+    return host.prepare(given, SITE, host.environments([given])()[given.run_id])
 
 
 def with_hook(hook: str, act) -> PluginHost:
@@ -266,7 +266,7 @@ def test_a_hook_that_fails_for_one_run_of_a_batch_keeps_nothing_from_the_others(
 
     host = host_of(plugin("one", run_environment=add))
     batch = [replace(order("management_command"), run_id=uuid4(), attempt=n) for n in (1, 2, 3)]
-    assert list(host.environments(batch).values()) == [{"TRACE": "1"}, {}, {"TRACE": "3"}]
+    assert list(host.environments(batch)().values()) == [{"TRACE": "1"}, {}, {"TRACE": "3"}]
     assert failed_hooks(host) == [("one", "scheduler_run_environment", 1)]
 
 
@@ -278,7 +278,7 @@ def test_what_was_answered_before_the_limit_counts(gate):
 
     host = host_of(plugin("one", run_environment=add))
     batch = [replace(order("management_command"), run_id=uuid4(), attempt=n) for n in (1, 2, 3)]
-    assert list(host.environments(batch).values()) == [{"TRACE": "1"}, {}, {}]
+    assert list(host.environments(batch)().values()) == [{"TRACE": "1"}, {}, {}]
 
 
 def test_an_executor_goes_over_the_environment_of_plugins():

@@ -15,7 +15,7 @@ from scheduler.domain.placement import capability_of
 from scheduler.domain.values import LaunchSpec, RunResult, StartOrder, WorkerFacts
 from scheduler.ports import LogChunk
 from scheduler.runtime.parts import Adapters, Parts
-from scheduler.runtime.starter import Prepared
+from scheduler.runtime.starter import Preparation
 from scheduler.store.cluster import SqlClusterStore
 from scheduler.store.leader import SqlLeaderStore
 from scheduler.store.leases import SqlLeaseStore
@@ -251,8 +251,8 @@ class Process:
             term_changed=lambda term: None,
         )
 
-    def _prepare(self, orders: Sequence[StartOrder], worker_id: str) -> dict[UUID, Prepared]:
-        return {order.run_id: self._prepare_one(order) for order in orders}
+    def _prepare(self, orders: Sequence[StartOrder], worker_id: str) -> Preparation:
+        return lambda claimed: {order.run_id: self._prepare_one(order) for order in claimed}
 
     def _prepare_one(self, order: StartOrder) -> LaunchSpec:
         self.world.orders[order.run_id] = order

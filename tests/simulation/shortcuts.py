@@ -19,7 +19,7 @@ from scheduler.runtime.orders import Handled
 from scheduler.runtime.pinger import Pinger
 from scheduler.runtime.presence import PresenceKeeper
 from scheduler.runtime.service import WorkerCommands
-from scheduler.runtime.starter import Starter
+from scheduler.runtime.starter import Preparation, Starter
 from scheduler.store import worker
 from scheduler.store.statements import Statement
 from tests.simulation.database import SimulatedSession
@@ -117,7 +117,8 @@ def start_before_the_claim(patch: MonkeyPatch) -> None:
 
     def start_due(self: Agent, now: float) -> None:
         due = self._orders.take_due(now, 500)
-        self._starter.start(due, self._member.worker_id)
+        worker_id = self._member.worker_id
+        self._starter.start(due, worker_id, self._starter.begin(due, worker_id))
         for item in due:
             self._claimed[item.order.run_id] = item
         if due:
@@ -130,8 +131,10 @@ def start_before_the_claim(patch: MonkeyPatch) -> None:
 def rejoined_worker_starts_old_claims(patch: MonkeyPatch) -> None:
     """What was claimed under an ended lease starts under the next one."""
 
-    def start(self: Starter, items: Sequence[Handled], worker_id: str) -> bool:
-        prepared = self._prepare([item.order for item in items], worker_id).values()
+    def start(
+        self: Starter, items: Sequence[Handled], worker_id: str, preparation: Preparation
+    ) -> bool:
+        prepared = preparation([item.order for item in items]).values()
         self._host.launch([one for one in prepared if isinstance(one, LaunchSpec)])
         return True
 

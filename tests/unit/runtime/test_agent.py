@@ -37,6 +37,15 @@ def test_a_run_starts_only_after_its_claim(worker):
     assert [spec.run_id for spec in worker.host.launched] == [mine.run_id]
 
 
+def test_what_plugins_add_is_asked_for_beside_the_claim_and_taken_for_what_was_claimed(worker):
+    mine, taken = order(), order()
+    worker.offer(mine, taken)
+    del worker.store.claimable[taken.run_id]
+    worker.tick()
+    assert worker.begun == [set()], "nothing was claimed yet"
+    assert worker.prepared == [mine.run_id]
+
+
 def test_an_order_handed_over_ahead_starts_at_its_time_and_not_before(worker):
     later = order(start_in=5.0)
     worker.offer(later)

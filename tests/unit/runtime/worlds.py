@@ -25,7 +25,7 @@ from scheduler.runtime.agent import Agent
 from scheduler.runtime.config import RuntimeConfig
 from scheduler.runtime.lease import LeaseKeeper
 from scheduler.runtime.member import Member
-from scheduler.runtime.starter import Prepared
+from scheduler.runtime.starter import Preparation, Prepared
 from scheduler.testing.journal import MemoryJournal
 
 NOON = datetime(2026, 11, 23, 12, 0, tzinfo=UTC)
@@ -285,6 +285,8 @@ class OneWorker:
         self.clock, self.host, self.spool = FakeClock(), FakeHost(), FakeSpool()
         self.store, self.leases, self.bell = FakeWorkerStore(), FakeLeases(), SilentBell()
         self.journal = MemoryJournal()
+        self.begun: list[set[UUID]] = []
+        self.prepared: list[UUID] = []
         names = iter(f"w-{number}" for number in range(2, 100))
         self.member = Member(facts(capacity=capacity), lambda: next(names))
         self.config = RuntimeConfig()
@@ -326,11 +328,18 @@ class OneWorker:
     def running_row(self, run_id: UUID, token: UUID) -> MyRow:
         return MyRow(run_id, RunState.RUNNING, 1, token, cancel_requested=False)
 
-    def _prepare(self, given: Sequence[StartOrder], worker_id: str) -> dict[UUID, Prepared]:
-        return {
-            one.run_id: LaunchSpec(one.run_id, ("noop",), {}, f"/logs/{one.run_id}.log")
-            for one in given
-        }
+    def _prepare(self, given: Sequence[StartOrder], worker_id: str) -> Preparation:
+        """Notes which runs were claimed when it began, and which it was asked for."""
+        self.begun.append(set(self.store.tokens))
+
+        def prepared(claimed: Sequence[StartOrder]) -> dict[UUID, Prepared]:
+            self.prepared.extend(one.run_id for one in claimed)
+            return {
+                one.run_id: LaunchSpec(one.run_id, ("noop",), {}, f"/logs/{one.run_id}.log")
+                for one in claimed
+            }
+
+        return prepared
 
 
 def again(given: StartOrder, assign_seq: int) -> StartOrder:

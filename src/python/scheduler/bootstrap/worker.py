@@ -36,7 +36,7 @@ from scheduler.runtime.bells import FallbackBell
 from scheduler.runtime.clock import SystemClock
 from scheduler.runtime.fanout import ThreadFanout
 from scheduler.runtime.parts import Adapters, Parts
-from scheduler.runtime.starter import Prepare, Prepared
+from scheduler.runtime.starter import Preparation, Prepare, Prepared
 from scheduler.runtime.supervisor import Loop
 from scheduler.runtime.worker import Worker
 from scheduler.store.cluster import SqlClusterStore
@@ -178,21 +178,23 @@ class WorkerProcess:
 
 
 def _preparing(settings: SettingsInForce, logs: RunLogs) -> Prepare:
-    def prepare(orders: Sequence[StartOrder], worker_id: str) -> dict[UUID, Prepared]:
-        added = settings.plugins.environments(orders)
-        return {order.run_id: prepare_one(order, worker_id, added) for order in orders}
+    def begin(orders: Sequence[StartOrder], worker_id: str) -> Preparation:
+        environments = settings.plugins.environments(orders)
 
-    def prepare_one(
-        order: StartOrder, worker_id: str, added: Mapping[UUID, Mapping[str, str]]
-    ) -> Prepared:
+        def prepare(claimed: Sequence[StartOrder]) -> dict[UUID, Prepared]:
+            added = environments()
+            return {one.run_id: prepare_one(one, worker_id, added[one.run_id]) for one in claimed}
+
+        return prepare
+
+    def prepare_one(order: StartOrder, worker_id: str, added: Mapping[str, str]) -> Prepared:
         path = logs.new_path(datetime.now(UTC).date(), order.job_name, order.run_id)
-        site = LaunchSite(worker_id, str(path))
         try:
-            return settings.plugins.prepare(order, site, added[order.run_id])
+            return settings.plugins.prepare(order, LaunchSite(worker_id, str(path)), added)
         except SchedulerError as error:
             return error
 
-    return prepare
+    return begin
 
 
 def _ports(core: CoreSettings, grpc_port: int | None) -> Sequence[int]:

@@ -93,6 +93,14 @@ class PluginCalls:
             self.failures.add(plugin, what, error)
             return None
 
+    def begun[T](
+        self, plugin: str, what: str, call: Callable[[], T], seconds: float
+    ) -> Callable[[], T | None]:
+        """``call`` is under way on a thread that the plugin keeps; the answer waits for it, as
+        ``guarded`` does. Never asked, it is let go, and a failure is not counted."""
+        begun = self._begun(plugin, what, call, seconds, often=True)
+        return lambda: self._ended(*begun)[0]
+
     def side_by_side[T](
         self, calls: Iterable[tuple[str, str, Callable[[], T]]], seconds: float
     ) -> list[tuple[T | None, BaseException | None]]:
@@ -101,10 +109,10 @@ class PluginCalls:
         return [self._ended(*one) for one in begun]
 
     def _begun[T](
-        self, plugin: str, what: str, call: Callable[[], T], seconds: float
+        self, plugin: str, what: str, call: Callable[[], T], seconds: float, *, often: bool = False
     ) -> tuple[str, str, Pending[T] | Exception]:
         try:
-            return plugin, what, self.limits.begin(plugin, what, call, seconds)
+            return plugin, what, self.limits.begin(plugin, what, call, seconds, often=often)
         except Exception as error:
             return plugin, what, error
 

@@ -7,9 +7,8 @@ for themselves stops the start with a PluginProblem. The modules beside this one
 ``reports``, ``surroundings``, ``archive_reading``.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
-from uuid import UUID
 
 from scheduler.plugin_api.archive import ArchivedLog
 from scheduler.plugin_api.archive_reading import ArchiveReader, Archives
@@ -23,7 +22,7 @@ from scheduler.plugin_api.mounts import PageAnswer, PageRequest, UrlMount, Worke
 from scheduler.plugin_api.plugin import Plugin
 from scheduler.plugin_api.reports import HealthResult, Reports
 from scheduler.plugin_api.resolution import Resolved
-from scheduler.plugin_api.running import NOTHING_ADDED, Running
+from scheduler.plugin_api.running import NOTHING_ADDED, Environments, Running
 from scheduler.plugin_api.services import LeadershipChange, WorkerView
 from scheduler.plugin_api.settings import SettingsModel
 from scheduler.plugin_api.surroundings import PluginService, Surroundings
@@ -126,9 +125,9 @@ class PluginHost:
         """
         return self._running.prepare(order, site, environment)
 
-    def environments(self, orders: Sequence[StartOrder]) -> Mapping[UUID, Mapping[str, str]]:
-        """What plugins add to the environment of each run, by its id; nothing of a plugin that
-        failed, or that had not answered for it within the limit."""
+    def environments(self, orders: Sequence[StartOrder]) -> Callable[[], Environments]:
+        """Begins to ask plugins what they add to the environment of each run; the answer waits for
+        it, and has nothing of a plugin that failed, or that had not answered within the limit."""
         return self._running.environments(orders)
 
     def validate_job(self, executor: str, job: JobSketch) -> str | None:

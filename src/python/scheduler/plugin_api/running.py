@@ -19,6 +19,8 @@ ENVIRONMENT_SECONDS = 0.5
 ENVIRONMENT = "scheduler_run_environment"
 NOTHING_ADDED: Mapping[str, str] = MappingProxyType({})
 
+type Environments = Mapping[UUID, Mapping[str, str]]
+
 
 class Running:
     """Executors by name, and the environment that plugins add."""
@@ -51,13 +53,18 @@ class Running:
             raise self._broke(order.executor, error) from error
         return _completed(spec, order, site, environment)
 
-    def environments(self, orders: Sequence[StartOrder]) -> dict[UUID, dict[str, str]]:
-        """One wait for each plugin, however many orders: handing a call to another thread costs
+    def environments(self, orders: Sequence[StartOrder]) -> Callable[[], Environments]:
+        """One call of each plugin, however many orders: handing a call to another thread costs
         more than the call."""
-        found: dict[UUID, dict[str, str]] = {order.run_id: {} for order in orders}
-        for plugin in self._adders:
-            for run_id, answer in self._added_by(plugin, orders).items():
-                found[run_id] |= self._allowed(plugin, answer)
+        begun = [(plugin, self._begin_adding(plugin, orders)) for plugin in self._adders]
+
+        def found() -> Environments:
+            added: dict[UUID, dict[str, str]] = {order.run_id: {} for order in orders}
+            for plugin, answered in begun:
+                for run_id, answer in answered().items():
+                    added[run_id] |= self._allowed(plugin, answer)
+            return added
+
         return found
 
     def validate_job(self, executor: str, job: JobSketch) -> str | None:
@@ -102,7 +109,9 @@ class Running:
             problem = f"raised {type(error).__name__} in its executor {executor!r}"
         return PluginProblem(owner, problem, "see the log, and report it to the plugin's author")
 
-    def _added_by(self, plugin: str, orders: Sequence[StartOrder]) -> dict[UUID, dict[Any, Any]]:
+    def _begin_adding(
+        self, plugin: str, orders: Sequence[StartOrder]
+    ) -> Callable[[], dict[UUID, dict[Any, Any]]]:
         """The answers for the orders that one plugin was asked for within the limit."""
         answers: dict[UUID, dict[Any, Any]] = {}
 
@@ -115,9 +124,14 @@ class Running:
                     pass_on_interrupt(error)
                     self._calls.failures.add(plugin, ENVIRONMENT, error)
 
-        self._calls.guarded(plugin, ENVIRONMENT, ask_all, ENVIRONMENT_SECONDS, often=True)
-        # A copy: a call that was left behind may still add to it.
-        return dict(answers)
+        wait = self._calls.begun(plugin, ENVIRONMENT, ask_all, ENVIRONMENT_SECONDS)
+
+        def answered() -> dict[UUID, dict[Any, Any]]:
+            wait()
+            # A copy: a call that was left behind may still add to it.
+            return dict(answers)
+
+        return answered
 
     def _allowed(self, plugin: str, answer: Mapping[Any, Any]) -> dict[str, str]:
         """What of an answer reaches the run; the rest is counted as a failure."""

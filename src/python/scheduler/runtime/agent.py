@@ -269,6 +269,7 @@ class Agent:
         claims = [(item.order.run_id, item.order.assign_seq, item.token) for item in due]
         try:
             load_events(self._store, due)
+            preparation = self._starter.begin(due, worker_id)
             won = set(self._store.claim(worker_id, claims, hold_seq=self._member.hold_seq))
         except DatabaseUnavailable:
             self._orders.put_back(due, now + RETRY_SECONDS)
@@ -282,7 +283,7 @@ class Agent:
                 self._entropy_at = min(self._entropy_at, now + RETRY_SECONDS)
         mine = [item for item in due if item.order.run_id in won]
         self._replayer.claimed(mine, now)
-        if not self._starter.start(mine, worker_id):
+        if not self._starter.start(mine, worker_id, preparation):
             for item in mine:
                 self._claimed.pop(item.order.run_id, None)
 

@@ -22,8 +22,10 @@ log = structlog.get_logger(__name__)
 
 type Prepared = LaunchSpec | SchedulerError
 """The process of an order, or why there can be none (an executor's word)."""
-type Prepare = Callable[[Sequence[StartOrder], str], Mapping[UUID, Prepared]]
-"""``prepare(orders, worker_id)``: what becomes of each order, by its run's id."""
+type Preparation = Callable[[Sequence[StartOrder]], Mapping[UUID, Prepared]]
+"""Asked for those of its orders that were claimed: what becomes of each, by its run's id."""
+type Prepare = Callable[[Sequence[StartOrder], str], Preparation]
+"""``prepare(orders, worker_id)`` begins what goes on beside the claim."""
 
 
 class Starter:
@@ -40,9 +42,13 @@ class Starter:
         self._prepare, self._failed = prepare, failed
         self._lock = Lock()
 
-    def start(self, items: Sequence[Handled], worker_id: str) -> bool:
+    def begin(self, items: Sequence[Handled], worker_id: str) -> Preparation:
+        """What can be done for these before they are claimed is under way."""
+        return self._prepare([item.order for item in items], worker_id)
+
+    def start(self, items: Sequence[Handled], worker_id: str, preparation: Preparation) -> bool:
         """Start what was claimed as ``worker_id``; False, and nothing, when that life is over."""
-        prepared = self._prepare([item.order for item in items], worker_id)
+        prepared = preparation([item.order for item in items])
         made = [(item, prepared[item.order.run_id]) for item in items]
         specs = [spec for each in made if (spec := self._spec(*each, worker_id)) is not None]
         with self._lock:

@@ -178,7 +178,7 @@ class PluginConformance:
 
     def test_its_environment_for_runs_is_text_with_free_names(self) -> None:
         host = self.host()
-        host.environments([ORDER])
+        host.environments([ORDER])()
         _unharmed(host)
 
     def test_its_health_checks_answer_when_the_world_outside_is_away(self) -> None:
