@@ -40,8 +40,7 @@ def test_a_run_that_has_not_started_in_time_is_told_once(leader):
         ("RUNNING", ""),
         ("SUCCEEDED", ""),
         ("PENDING", "WAIT_PAUSED"),
-        ("PENDING", "WAIT_QUARANTINED"),
-        ("PENDING", "WAIT_UPSTREAM"),
+        ("PENDING", "WAIT_MAX_PARALLEL"),
     ],
 )
 def test_what_runs_has_ended_or_is_held_on_purpose_is_not_late(leader, state, reason):

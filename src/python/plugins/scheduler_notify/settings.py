@@ -282,8 +282,8 @@ class NotifySettings(SettingsModel):
             "予定時刻からこの時間を過ぎても始まらない実行を 1 回知らせます。0 なら知らせません。",
         ),
         impact=(
-            "Runs held by a pause, a quarantine or their upstreams are not counted as late.",
-            "一時停止、隔離、上流待ちの実行は遅延とみなしません。",
+            "Runs that are held on purpose (pause, quarantine, limits, dependencies) are not late.",
+            "意図的に保留している実行(一時停止、隔離、上限、依存関係)は遅延とみなしません。",
         ),
         example="600",
         ge=0,

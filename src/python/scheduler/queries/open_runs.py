@@ -8,29 +8,17 @@ from datetime import datetime
 
 from django.db.models import Count, Min
 
-from scheduler.domain.values import Reason, RunState
+from scheduler.domain.lateness import HELD_ON_PURPOSE
+from scheduler.domain.values import RunState
 from scheduler.models import JobDefinition, JobRun
 from scheduler.store.clock import rdb_now
-
-HELD_ON_PURPOSE = frozenset(
-    {
-        Reason.WAIT_UPSTREAM,
-        Reason.WAIT_PAUSED,
-        Reason.WAIT_QUARANTINED,
-        Reason.WAIT_START_CAP,
-        Reason.WAIT_RETRY_BUDGET,
-        Reason.WAIT_MAX_PARALLEL,
-        Reason.WAIT_REPLACE,
-    }
-)
-"""Why a due run waits as somebody wished: it is not late."""
 
 
 @dataclass(frozen=True, slots=True)
 class OpenRuns:
     """``by_queue``: open runs by (state, queue). ``waiting``: runs that are due and have not
     started, by reason (empty: none was told yet). ``latest_seconds``: how long ago the one that
-    waits longest was due, those left out that are held on purpose; 0 where none is late."""
+    waits longest was due, those left out that are HELD_ON_PURPOSE; 0 where none is late."""
 
     by_queue: dict[tuple[RunState, str], int]
     waiting: dict[str, int]

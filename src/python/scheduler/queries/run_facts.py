@@ -9,11 +9,9 @@ from uuid import UUID
 
 from django.db.models import Exists, OuterRef, Q, QuerySet
 
-from scheduler.domain.values import Reason, RunState
+from scheduler.domain.lateness import HELD_ON_PURPOSE
+from scheduler.domain.values import RunState
 from scheduler.models import JobRun, JobRunDetail
-
-HELD_ON_PURPOSE = (Reason.WAIT_PAUSED, Reason.WAIT_QUARANTINED, Reason.WAIT_UPSTREAM)
-"""Runs that wait for these are not late: a person, the storm guard or the job itself says so."""
 
 SUCCESSES_AT_ONCE = 1000
 
