@@ -34,7 +34,9 @@ def problem(response, status, code):
     assert response.status_code == status
     assert response["Content-Type"] == "application/problem+json"
     found = json.loads(response.content)
-    assert (found["status"], found["code"]) == (status, code)
+    assert list(found) == ["type", "title", "status", "code", "detail"]
+    assert (found["type"], found["status"], found["code"]) == ("about:blank", status, code)
+    assert response["Cache-Control"] == "no-store"
     assert found["title"] == HTTPStatus(status).phrase
     assert TOKEN not in response.content.decode()
     assert NotifyMessage.objects.count() == 0
@@ -50,7 +52,9 @@ def test_without_the_token_nothing_is_taken(client, token):
 
 def test_while_no_token_is_set_nothing_is_taken(client, enabled):
     enabled.setenv("SCHEDULER_ALERT_WEBHOOK_TOKEN", "")
-    problem(post(client, token=""), 503, "NOT_SET_UP")
+    response = post(client, token="")
+    problem(response, 503, "NOT_SET_UP")
+    assert response["Retry-After"] == "5"
 
 
 @pytest.mark.parametrize("method", ["get", "put", "delete", "head", "options"])

@@ -6,7 +6,6 @@
 
 import hmac
 from hashlib import sha256
-from http import HTTPStatus
 
 from django.db import Error as DatabaseError
 from django.db import transaction
@@ -43,33 +42,11 @@ def receive(request: HttpRequest) -> HttpResponse:
     try:
         return _taken(request)
     except Refused as error:
-        return problem(error)
+        return error.answer()
     except (DatabaseError, SchedulerError) as error:
         log.error("alertmanager_webhook_failed", exc_info=error)
-        return problem(
-            NotWrittenDown("The alerts could not be written down; send them again later.")
-        )
-
-
-def problem(error: Refused) -> JsonResponse:
-    """Problem details, as the scheduler's API answers them."""
-    status = error.status
-    body = {
-        "type": "about:blank",
-        "title": status.phrase,
-        "status": status.value,
-        "code": error.code,
-        "detail": str(error),
-    }
-    answer = JsonResponse(body, status=status.value, content_type="application/problem+json")
-    answer["Cache-Control"] = "no-store"
-    if status is HTTPStatus.UNAUTHORIZED:
-        answer["WWW-Authenticate"] = "Bearer"
-    if status is HTTPStatus.METHOD_NOT_ALLOWED:
-        answer["Allow"] = "POST"
-    if status is HTTPStatus.SERVICE_UNAVAILABLE:
-        answer["Retry-After"] = "5"
-    return answer
+        sentence = "The alerts could not be written down; send them again later."
+        return NotWrittenDown(sentence).answer()
 
 
 def _taken(request: HttpRequest) -> HttpResponse:

@@ -1,21 +1,22 @@
 """What is answered to Alertmanager instead of taking its alerts."""
 
 from http import HTTPStatus
-from typing import ClassVar
 
-from scheduler.plugin_api.errors import SchedulerError
+from scheduler.plugin_api.problems import HttpProblem
+
+AGAIN_SOON = {"Retry-After": "5"}
 
 
-class Refused(SchedulerError):
-    """The root of these; ``status`` is HTTP's. Nothing was taken."""
+class Refused(HttpProblem):
+    """The root of these. Nothing was taken."""
 
-    code: ClassVar[str] = "ALERTS_REFUSED"
-    status: ClassVar[HTTPStatus] = HTTPStatus.BAD_REQUEST
+    code = "ALERTS_REFUSED"
 
 
 class MethodNotAllowed(Refused):
     code = "METHOD_NOT_ALLOWED"
     status = HTTPStatus.METHOD_NOT_ALLOWED
+    headers = {"Allow": "POST"}
 
 
 class NotSetUp(Refused):
@@ -23,6 +24,7 @@ class NotSetUp(Refused):
 
     code = "NOT_SET_UP"
     status = HTTPStatus.SERVICE_UNAVAILABLE
+    headers = AGAIN_SOON
 
 
 class Unauthenticated(Refused):
@@ -30,6 +32,7 @@ class Unauthenticated(Refused):
 
     code = "UNAUTHENTICATED"
     status = HTTPStatus.UNAUTHORIZED
+    headers = {"WWW-Authenticate": "Bearer"}
 
 
 class UnsupportedMediaType(Refused):
@@ -60,3 +63,4 @@ class NotWrittenDown(Refused):
 
     code = "NOT_WRITTEN_DOWN"
     status = HTTPStatus.SERVICE_UNAVAILABLE
+    headers = AGAIN_SOON

@@ -15,8 +15,8 @@ import structlog
 from django.http import HttpRequest, HttpResponse
 from django.middleware.csrf import CsrfViewMiddleware
 
-from scheduler.api.problems import HttpProblem
 from scheduler.domain.tokens import TokenScope, digest_of, is_proven, prefix_of
+from scheduler.plugin_api.problems import HttpProblem
 from scheduler.queries.in_force import core_settings
 from scheduler.queries.tokens import find_token
 from scheduler.requests.tokens import USE_IS_NOTED_EVERY, note_use

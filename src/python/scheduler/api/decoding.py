@@ -6,7 +6,6 @@ from email.message import Message
 from http import HTTPStatus
 from typing import Any
 
-from scheduler.api.problems import HttpProblem
 from scheduler.domain.cloudevents import (
     BATCH,
     STRUCTURED,
@@ -16,6 +15,7 @@ from scheduler.domain.cloudevents import (
 )
 from scheduler.domain.events import EventFact, EventLimits, InvalidEvent, native_event
 from scheduler.domain.json_values import load_json
+from scheduler.plugin_api.problems import HttpProblem
 
 NATIVE = "application/json"
 

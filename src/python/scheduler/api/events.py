@@ -18,11 +18,12 @@ from django.views.decorators.csrf import csrf_exempt
 
 from scheduler.api.authentication import authenticate
 from scheduler.api.decoding import MalformedBody, decode
-from scheduler.api.problems import HttpProblem, answering_problems, method_not_allowed
+from scheduler.api.problems import answering_problems, method_not_allowed
 from scheduler.bootstrap.ringing import ring_of
 from scheduler.domain.events import EventLimits
 from scheduler.domain.rates import Bucket, take
 from scheduler.domain.tokens import TokenScope
+from scheduler.plugin_api.problems import HttpProblem
 from scheduler.queries.in_force import core_settings
 from scheduler.requests.events import Ingested, ingest
 

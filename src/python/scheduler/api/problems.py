@@ -1,15 +1,9 @@
-"""What the HTTP API answers when it cannot do as asked: problem details of RFC 9457.
-
-``type`` is always ``about:blank``, so ``title`` is the status' own phrase; ``code`` is what
-tells problems apart, and is the code of docs/errors.md. ``detail`` is one sentence that may be
-shown to a person: no traceback, no secret, no words of the database.
-"""
+"""Which problem (``plugin_api.problems``) the HTTP API answers to which error."""
 
 import logging
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
 from functools import wraps
 from http import HTTPStatus
-from typing import Any
 
 from django.core.exceptions import (
     BadRequest,
@@ -35,12 +29,12 @@ from scheduler.domain.errors import (
 )
 from scheduler.domain.events import EventNotFound
 from scheduler.domain.tokens import TokenNotFound
+from scheduler.plugin_api.problems import HttpProblem, problem
 from scheduler.requests.backfills import BackfillNotFound
 from scheduler.requests.editing import EditConflict, JobExists
 
 logger = logging.getLogger(__name__)
 
-CONTENT_TYPE = "application/problem+json"
 REFUSED_BY_DJANGO = (BadRequest, MultiPartParserError, SuspiciousOperation)
 
 STATUSES: dict[type[SchedulerError], HTTPStatus] = {
@@ -59,14 +53,6 @@ STATUSES: dict[type[SchedulerError], HTTPStatus] = {
     RedisUnavailable: HTTPStatus.SERVICE_UNAVAILABLE,
 }
 """Other errors raised on purpose are about what was sent: 422."""
-
-
-class HttpProblem(SchedulerError):
-    """An error that belongs to HTTP: it has its own status, and headers if need be."""
-
-    code = "HTTP_PROBLEM"
-    status = HTTPStatus.BAD_REQUEST
-    headers: Mapping[str, str] = {}
 
 
 class MalformedRequest(HttpProblem):
@@ -103,33 +89,13 @@ class ServerFailed(HttpProblem):
     status = HTTPStatus.INTERNAL_SERVER_ERROR
 
 
-def problem(
-    status: HTTPStatus,
-    code: str,
-    detail: str,
-    headers: Mapping[str, str] | None = None,
-    **more: Any,
-) -> JsonResponse:
-    """A response of problem details; ``more`` are extension members."""
-    body = {
-        "type": "about:blank",
-        "title": status.phrase,
-        "status": status.value,
-        "code": code,
-        "detail": detail,
-        **more,
-    }
-    shown = {"Cache-Control": "no-store", **(headers or {})}
-    return JsonResponse(body, status=status.value, content_type=CONTENT_TYPE, headers=shown)
-
-
 def problem_of(error: Exception) -> JsonResponse:
     """The answer to an exception. One that nobody raised on purpose becomes 500 and is logged
     with its traceback; its text goes to the log alone."""
     if isinstance(error, REFUSED_BY_DJANGO):
         error = _unreadable(error)
     if isinstance(error, HttpProblem):
-        return problem(error.status, error.code, str(error), error.headers)
+        return error.answer()
     if isinstance(error, SchedulerError):
         where = {name: getattr(error, name, None) for name in ("field", "index")}
         more = {name: value for name, value in where.items() if value is not None}

@@ -5,9 +5,9 @@ on one, a leader that assigns. It is not late while somebody *asked* that it wai
 pause, a quarantine) or by what the job and the settings say (upstreams, start cap, retry budget,
 ``max_parallel``, ``replace``): whoever is woken by that can only find that all is as configured.
 
-What stands behind such a wait has a voice of its own: quarantine, pause and a spent retry budget are
-alerts; an upstream, or the run that holds a place of ``max_parallel``, ends by its own time limit and
-is then told; and the waiting runs are counted by reason.
+What stands behind such a wait has a voice of its own: quarantine, pause and a spent retry budget
+are alerts; an upstream, or the run that holds a place of ``max_parallel``, ends by its own time
+limit and is then told; and the waiting runs are counted by reason.
 """
 
 from scheduler.domain.values import Reason

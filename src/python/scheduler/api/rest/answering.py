@@ -8,7 +8,6 @@ from ninja import Schema
 
 from scheduler.api.authentication import CsrfFailed, PermissionMissing, Unauthenticated
 from scheduler.api.problems import (
-    CONTENT_TYPE,
     InvalidFields,
     MalformedRequest,
     RequestTooLarge,
@@ -18,6 +17,7 @@ from scheduler.api.rest.access import SECURITY, Needs
 from scheduler.api.rest.refusals import NotJson
 from scheduler.domain.errors import DatabaseUnavailable, SchedulerError
 from scheduler.domain.tokens import TokenScope
+from scheduler.plugin_api.problems import CONTENT_TYPE
 
 ALWAYS = (
     Unauthenticated,

@@ -2,7 +2,7 @@
 
 from http import HTTPStatus
 
-from scheduler.api.problems import HttpProblem
+from scheduler.plugin_api.problems import HttpProblem
 
 
 class AddressNotFound(HttpProblem):
