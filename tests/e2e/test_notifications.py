@@ -12,8 +12,9 @@ import requests
 
 from scheduler_demo.services import free_port
 from tests.e2e.cluster import Cluster, every, job
+from tests.plugins.http_server import Answer, LocalServer, local_server
+from tests.plugins.notify.builders import HOOK
 from tests.plugins.notify.posted import ALERT, payload
-from tests.plugins.notify.web_server import Answer, WebServer
 
 pytestmark = [pytest.mark.postgres, pytest.mark.valkey, pytest.mark.slow]
 
@@ -22,12 +23,12 @@ ROUTES = [{"group_seconds": 1, "limit": {"notices": 1000, "seconds": 10}}]
 
 
 class World:
-    def __init__(self, cluster: Cluster, own: WebServer, slack: WebServer) -> None:
+    def __init__(self, cluster: Cluster, own: LocalServer, slack: LocalServer) -> None:
         self.cluster, self.own, self.slack = cluster, own, slack
 
     def messages(self, kind: str, subject: str = "") -> list[dict[str, Any]]:
         """What the own webhook was told, each notice once."""
-        notices = {got.headers["webhook-id"]: json.loads(got.body) for got in self.own.received}
+        notices = {got.headers["webhook-id"]: json.loads(got.body) for got in self.own.asked}
         return [
             one
             for notice in notices.values()
@@ -54,12 +55,12 @@ def world(folder: Path) -> Iterator[World]:
         job("broken", "sample_failing", every(3), default_args_json=["--succeed-at", "0"]),
         job("flaky", "sample_failing", every(5), max_attempts=3, backoff_seconds=0.2),
     ]
-    with WebServer() as own, WebServer() as slack:
+    with local_server() as own, local_server() as slack:
         settings = {
             "SCHEDULER_PLUGINS": "scheduler_notify.plugin.NotifyPlugin",
-            "SCHEDULER_NOTIFY_WEBHOOK_URL": own.url(),
+            "SCHEDULER_NOTIFY_WEBHOOK_URL": own.url(HOOK),
             "SCHEDULER_NOTIFY_WEBHOOK_SECRET": "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw",
-            "SCHEDULER_NOTIFY_SLACK_WEBHOOK_URL": slack.url(),
+            "SCHEDULER_NOTIFY_SLACK_WEBHOOK_URL": slack.url(HOOK),
             "SCHEDULER_NOTIFY_ROUTES": json.dumps(ROUTES),
             "SCHEDULER_ALERT_WEBHOOK_TOKEN": TOKEN,
         }

@@ -9,7 +9,7 @@ from django.test import modify_settings
 from scheduler.queries.plugins import forget_plugins
 from scheduler.store.connections import database_from_url
 from tests.contract.store.world import World
-from tests.plugins.monitoring.http_server import LocalServer, local_server, send
+from tests.plugins.http_server import LocalServer, local_server, send
 
 ENDPOINT = "OTEL_EXPORTER_OTLP_ENDPOINT"
 PLUGIN = "scheduler_monitoring.plugin.MonitoringPlugin"

@@ -5,7 +5,7 @@ import gzip
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 from opentelemetry.proto.trace.v1.trace_pb2 import Span
 
-from tests.plugins.monitoring.http_server import LocalServer
+from tests.plugins.http_server import LocalServer
 
 
 def spans_sent_to(server: LocalServer) -> list[Span]:

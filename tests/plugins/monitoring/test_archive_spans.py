@@ -23,8 +23,8 @@ from scheduler.testing.worker_view import FakeWorkerView
 from scheduler_monitoring.tracing.identity import ARCHIVE, ROOT, span_id
 from scheduler_monitoring.tracing.spans import archive_span
 from tests.contract.store.world import World, result
+from tests.plugins.http_server import LocalServer, send
 from tests.plugins.monitoring.conftest import ENDPOINT, PLUGIN
-from tests.plugins.monitoring.http_server import LocalServer, send
 from tests.plugins.monitoring.otlp import spans_sent_to
 from tests.plugins.monitoring.traced_runs import RUN, Exporting, history, seconds
 

@@ -10,7 +10,7 @@ from scheduler_monitoring.errors import InvalidSilence, RemoteMalformed, RemoteR
 from scheduler_monitoring.prometheus import Point, Prometheus, Series
 from scheduler_monitoring.remote import Remote
 from scheduler_monitoring.silences import Matcher, NewSilence, parse_duration
-from tests.plugins.monitoring.http_server import local_server, send
+from tests.plugins.http_server import local_server, send
 
 NOON = datetime(2026, 1, 2, 12, tzinfo=UTC)
 

@@ -30,7 +30,7 @@ from scheduler_monitoring.figures import FIGURES
 from scheduler_monitoring.prometheus import Prometheus
 from scheduler_monitoring.remote import Remote
 from tests.e2e.cluster import Cluster, every, job
-from tests.plugins.monitoring.http_server import LocalServer, local_server
+from tests.plugins.http_server import LocalServer, local_server
 from tests.plugins.monitoring.otlp import spans_sent_to
 from tests.plugins.monitoring.pages import checked_by_promtool, program
 

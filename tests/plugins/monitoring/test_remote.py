@@ -21,7 +21,7 @@ from scheduler_monitoring.errors import (
     RemoteUnavailable,
 )
 from scheduler_monitoring.remote import Remote
-from tests.plugins.monitoring.http_server import LocalServer, local_server, send
+from tests.plugins.http_server import LocalServer, local_server, send
 
 TOKEN = "a-token-that-nobody-else-may-see"
 

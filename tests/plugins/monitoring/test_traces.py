@@ -33,8 +33,8 @@ from scheduler_monitoring.tracing.identity import (
 from scheduler_monitoring.tracing.spans import spans_of
 from tests.contract.store.world import World, result
 from tests.plugins.builders import order
+from tests.plugins.http_server import send
 from tests.plugins.monitoring.conftest import ENDPOINT, PLUGIN
-from tests.plugins.monitoring.http_server import send
 from tests.plugins.monitoring.otlp import spans_sent_to
 from tests.plugins.monitoring.traced_runs import (
     PLANNED,

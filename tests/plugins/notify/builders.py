@@ -15,6 +15,9 @@ NOON = datetime(2026, 3, 2, 3, 0, tzinfo=UTC)
 
 RUN = UUID("0195f3a0-0000-7000-8000-000000000001")
 ID = UUID(int=1)
+HOOK = "/services/T0/B0/s3cretpath"
+"""A path as Slack's webhooks have one: the secret is its end."""
+
 PLUGIN = "scheduler_notify.plugin.NotifyPlugin"
 
 

@@ -15,9 +15,9 @@ from django.test import override_settings
 from scheduler.queries.plugins import forget_plugins
 from scheduler_demo.services import EmbeddedPostgres
 from scheduler_notify.settings import NotifySettings
+from tests.plugins.http_server import LocalServer, local_server
 from tests.plugins.notify.builders import PLUGIN
 from tests.plugins.notify.mail_server import MailServer
-from tests.plugins.notify.web_server import WebServer
 
 TEMPLATE = "template_notify"
 
@@ -61,9 +61,9 @@ def database(request: pytest.FixtureRequest) -> str:
 
 
 @pytest.fixture
-def web() -> Iterator[WebServer]:
+def web() -> Iterator[LocalServer]:
     """A real HTTP server on the loopback address."""
-    with WebServer() as server:
+    with local_server() as server:
         yield server
 
 

@@ -8,9 +8,9 @@ from django.core.management import CommandError, call_command
 
 from scheduler_notify import store
 from scheduler_notify.models import NotifyNotice
-from tests.plugins.notify.builders import message
+from tests.plugins.http_server import Answer
+from tests.plugins.notify.builders import HOOK, message
 from tests.plugins.notify.leading import Leader
-from tests.plugins.notify.web_server import Answer
 
 SECRET = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
 
@@ -34,7 +34,7 @@ def call(database, enabled):
 
 @pytest.fixture
 def hooked(enabled, web):
-    enabled.setenv("SCHEDULER_NOTIFY_WEBHOOK_URL", web.url())
+    enabled.setenv("SCHEDULER_NOTIFY_WEBHOOK_URL", web.url(HOOK))
     enabled.setenv("SCHEDULER_NOTIFY_WEBHOOK_SECRET", SECRET)
     enabled.setenv("SCHEDULER_NOTIFY_SLACK_WEBHOOK_URL", web.url("/slack"))
     enabled.setenv("SCHEDULER_NOTIFY_ROUTES", '[{"group_seconds": 0}]')
@@ -50,13 +50,13 @@ def test_the_test_says_channel_by_channel_what_happened(call, hooked, web):
         "webhook: sent.",
     ]
     assert code == 1
-    title = json.loads(web.received[1].body)["data"]["title"]
+    title = json.loads(web.asked[1].body)["data"]["title"]
     assert title == "【情報】通知テスト（nightly）"
 
 
 def test_the_test_of_one_channel_asks_that_one_alone(call, hooked, web):
     assert call("scheduler_notify_test", "--channel", "webhook") == ("webhook: sent.\n", 0)
-    assert [one.path for one in web.received] == ["/services/T0/B0/s3cretpath"]
+    assert [one.path for one in web.asked] == [HOOK]
 
 
 def test_a_channel_that_is_not_set_up_and_none_at_all_are_bad_settings(call, hooked, enabled):

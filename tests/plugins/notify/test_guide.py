@@ -17,7 +17,7 @@ from scheduler_notify.messages import CHANNELS, Form
 from scheduler_notify.rendering import Style, render
 from scheduler_notify.routes import GroupField, Limit, Route, parse_routes
 from scheduler_notify.settings import NotifySettings
-from tests.plugins.notify.builders import ID, NOON, message, notice, templates_in
+from tests.plugins.notify.builders import HOOK, ID, NOON, message, notice, templates_in
 
 DOCS = Path(__file__).resolve().parents[3] / "docs"
 PAGES = ["notifications.md", "notifications.ja.md"]
@@ -67,9 +67,9 @@ def test_the_commands_of_the_page_exist_and_take_what_it_shows(page):
 def test_the_check_of_the_page_takes_what_is_sent_and_nothing_else(page, web, plugin_settings):
     found: dict[str, Any] = {}
     exec(compile(blocks(page, "python")[0], page, "exec"), found)
-    settings = plugin_settings(NOTIFY_WEBHOOK_URL=web.url(), NOTIFY_WEBHOOK_SECRET=SECRET)
+    settings = plugin_settings(NOTIFY_WEBHOOK_URL=web.url(HOOK), NOTIFY_WEBHOOK_SECRET=SECRET)
     send("webhook", settings, notice(), datetime.fromtimestamp(time.time(), UTC))
-    (got,) = web.received
+    (got,) = web.asked
     assert found["is_genuine"](got.headers, got.body, SECRET)
     assert not found["is_genuine"](got.headers, got.body + b" ", SECRET)
     old = {**got.headers, "webhook-timestamp": "1000000000"}

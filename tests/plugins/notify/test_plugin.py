@@ -12,9 +12,9 @@ from scheduler_notify.figures import Figures
 from scheduler_notify.health import backlog_health, delivery_health
 from scheduler_notify.models import NotifyMessage, NotifyNotice
 from scheduler_notify.plugin import NotifyPlugin
-from tests.plugins.notify.builders import NOON, message, transition
+from tests.plugins.http_server import Answer
+from tests.plugins.notify.builders import HOOK, NOON, message, transition
 from tests.plugins.notify.leading import Leader
-from tests.plugins.notify.web_server import Answer
 
 ALERT = Alert(3, AlertCode.CLUSTER_PAUSED, AlertSeverity.WARNING, None, "It is paused.", NOON)
 
@@ -108,7 +108,7 @@ def test_a_route_that_keeps_failing_is_unhealthy(database, plugin_settings, web)
     web.answer = Answer(500)
     leader = Leader(
         plugin_settings(
-            NOTIFY_SLACK_WEBHOOK_URL=web.url(), NOTIFY_ROUTES="- {name: ops, group_seconds: 0}"
+            NOTIFY_SLACK_WEBHOOK_URL=web.url(HOOK), NOTIFY_ROUTES="- {name: ops, group_seconds: 0}"
         )
     )
     store.keep([message()])

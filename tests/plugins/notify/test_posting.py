@@ -12,7 +12,8 @@ import trustme
 from scheduler_notify.channels import posting
 from scheduler_notify.channels.failing import NotDelivered
 from scheduler_notify.channels.posting import ANSWER_BYTES, post, retry_after_seconds
-from tests.plugins.notify.web_server import Answer, WebServer
+from tests.plugins.http_server import Answer, local_server
+from tests.plugins.notify.builders import HOOK
 
 
 def refused(address: str) -> NotDelivered:
@@ -29,41 +30,41 @@ def refused(address: str) -> NotDelivered:
 @pytest.mark.parametrize("status", [200, 202, 204])
 def test_any_answer_of_success_is_delivered(web, status):
     web.answer = Answer(status, b"")
-    post("slack", web.url(), b'{"a": 1}')
-    (got,) = web.received
+    post("slack", web.url(HOOK), b'{"a": 1}')
+    (got,) = web.asked
     assert (got.method, got.path, got.body) == ("POST", "/services/T0/B0/s3cretpath", b'{"a": 1}')
     assert got.headers["content-type"] == "application/json"
 
 
 def test_a_server_error_is_told_with_what_it_said(web):
     web.answer = Answer(500, b"oh\n no, at /services/T0/B0/s3cretpath, for s3cretpath")
-    said = str(refused(web.url()))
+    said = str(refused(web.url(HOOK)))
     assert "127.0.0.1 answered 500 Internal Server Error (oh no, at /***, for ***)" in said
 
 
 def test_too_many_requests_carry_the_receivers_wish(web):
     web.answer = Answer(429, b"", {"Retry-After": "37"})
-    assert refused(web.url()).retry_after_seconds == 37
+    assert refused(web.url(HOOK)).retry_after_seconds == 37
 
 
 def test_a_redirect_is_not_followed(web):
-    with WebServer() as elsewhere:
-        web.answer = Answer(302, b"", {"Location": elsewhere.url()})
-        assert "302 Found, a redirect" in str(refused(web.url()))
-        assert elsewhere.received == []
+    with local_server() as elsewhere:
+        web.answer = Answer(302, b"", {"Location": elsewhere.url(HOOK)})
+        assert "302 Found, a redirect" in str(refused(web.url(HOOK)))
+        assert elsewhere.asked == []
 
 
 def test_a_server_that_never_answers_is_left_in_time(web, monkeypatch):
     monkeypatch.setattr(posting, "READ_SECONDS", 0.3)
     web.answer = Answer(hang=True)
     begun = monotonic()
-    assert "did not answer within 0.3 s" in str(refused(web.url()))
+    assert "did not answer within 0.3 s" in str(refused(web.url(HOOK)))
     assert monotonic() - begun < 5
 
 
 def test_an_endless_answer_is_read_only_so_far(web):
     web.answer = Answer(500, b"", endless=True)
-    error = refused(web.url())
+    error = refused(web.url(HOOK))
     assert len(str(error)) < ANSWER_BYTES
 
 
@@ -87,20 +88,20 @@ def authority():
 def tls_web(authority):
     context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
     authority.issue_cert("127.0.0.1").configure_cert(context)
-    with WebServer(context) as server:
+    with local_server(context) as server:
         yield server
 
 
 def test_a_certificate_of_an_unknown_authority_is_refused(tls_web):
-    assert "no certificate that can be verified" in str(refused(tls_web.url()))
-    assert tls_web.received == []
+    assert "no certificate that can be verified" in str(refused(tls_web.url(HOOK)))
+    assert tls_web.asked == []
 
 
 def test_a_certificate_of_a_trusted_authority_is_taken(tls_web, authority, tmp_path, monkeypatch):
     authority.cert_pem.write_to_path(tmp_path / "ca.pem")
     monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(tmp_path / "ca.pem"))
-    post("slack", tls_web.url(), b"{}")
-    assert len(tls_web.received) == 1
+    post("slack", tls_web.url(HOOK), b"{}")
+    assert len(tls_web.asked) == 1
 
 
 def test_plain_http_to_another_machine_is_not_sent():
@@ -110,13 +111,13 @@ def test_plain_http_to_another_machine_is_not_sent():
 def test_credentials_of_netrc_are_not_sent(web, tmp_path, monkeypatch):
     (tmp_path / ".netrc").write_text("machine 127.0.0.1 login u password p\n")
     monkeypatch.setenv("NETRC", str(tmp_path / ".netrc"))
-    post("slack", web.url(), b"{}")
-    assert "authorization" not in web.received[0].headers
+    post("slack", web.url(HOOK), b"{}")
+    assert "authorization" not in web.asked[0].headers
 
 
 def test_no_log_of_a_library_tells_the_path(web, caplog):
     with caplog.at_level(logging.DEBUG):
-        post("slack", web.url(), b"{}")
+        post("slack", web.url(HOOK), b"{}")
     assert "s3cretpath" not in caplog.text
 
 

@@ -16,9 +16,9 @@ from scheduler_notify import store
 from scheduler_notify.channels import posting
 from scheduler_notify.models import NotifyNotice
 from scheduler_notify.rendering import render
-from tests.plugins.notify.builders import PLUGIN, message
+from tests.plugins.http_server import Answer, local_server
+from tests.plugins.notify.builders import HOOK, PLUGIN, message
 from tests.plugins.notify.leading import Leader
-from tests.plugins.notify.web_server import Answer, WebServer
 
 SECRET = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
 AT_ONCE = json.dumps([{"group_seconds": 0}])
@@ -29,7 +29,7 @@ ONE_EACH = json.dumps([{"group_by": ["job"], "group_seconds": 0}])
 def leader(database, plugin_settings, web):
     def made(**values):
         given = {
-            "NOTIFY_WEBHOOK_URL": web.url(),
+            "NOTIFY_WEBHOOK_URL": web.url(HOOK),
             "NOTIFY_WEBHOOK_SECRET": SECRET,
             "NOTIFY_ROUTES": AT_ONCE,
             **values,
@@ -51,7 +51,7 @@ def test_a_notice_is_sent_once(leader, web):
     queued(one)
     assert one.send("webhook") == 0
     assert one.send("webhook", after=1000) > 0
-    (got,) = web.received
+    (got,) = web.asked
     assert json.loads(got.body)["data"]["messages"][0]["job"] == "nightly"
     assert NotifyNotice.objects.get().state == "sent"
 
@@ -61,7 +61,7 @@ def test_two_leaders_that_overlap_send_once(leader, web):
     queued(first)
     for one in (first, second, first, second):
         one.send("webhook")
-    assert len(web.received) == 1
+    assert len(web.asked) == 1
 
 
 def test_a_failed_one_is_sent_again_later_and_later_under_the_same_id(leader, web):
@@ -70,13 +70,13 @@ def test_a_failed_one_is_sent_again_later_and_later_under_the_same_id(leader, we
     web.script = [Answer(500), Answer(503)]
     waits = []
     while NotifyNotice.objects.get().state == "open":
-        before = len(web.received)
+        before = len(web.asked)
         one.send("webhook", after=1)
-        if len(web.received) > before:
+        if len(web.asked) > before:
             waits.append(one.now)
     gaps = [(b - a).total_seconds() for a, b in pairwise(waits)]
     assert gaps == [5, 10]
-    assert len({got.headers["webhook-id"] for got in web.received}) == 1
+    assert len({got.headers["webhook-id"] for got in web.asked}) == 1
     assert NotifyNotice.objects.get().attempts == 3
 
 
@@ -88,10 +88,10 @@ def test_a_receiver_that_asks_for_time_gets_it_for_all_of_its_notices(leader, we
     one.send("webhook")
     for _ in range(10):
         one.send("webhook", after=29)
-    assert len(web.received) == 1
+    assert len(web.asked) == 1
     one.send("webhook", after=11)
     one.send("webhook")
-    assert len(web.received) == 3
+    assert len(web.asked) == 3
 
 
 def test_a_notice_that_cannot_be_delivered_is_given_up_and_queued_again_by_hand(leader, web):
@@ -103,9 +103,9 @@ def test_a_notice_that_cannot_be_delivered_is_given_up_and_queued_again_by_hand(
     dead = NotifyNotice.objects.get()
     assert dead.state == "dead"
     assert "404 Not Found (no_service)" in dead.last_error
-    tries = len(web.received)
+    tries = len(web.asked)
     one.send("webhook", after=10_000)
-    assert len(web.received) == tries
+    assert len(web.asked) == tries
     web.answer = Answer()
     assert store.requeue_dead(one.now) == 1
     one.send("webhook")
@@ -125,9 +125,9 @@ def test_no_log_and_no_table_holds_a_webhooks_address(leader, web):
 
 def test_a_channel_that_hangs_holds_up_no_other(leader, web, monkeypatch):
     monkeypatch.setattr(posting, "READ_SECONDS", 3.0)
-    with WebServer() as hanging:
+    with local_server() as hanging:
         hanging.answer = Answer(hang=True)
-        one = leader(NOTIFY_SLACK_WEBHOOK_URL=hanging.url())
+        one = leader(NOTIFY_SLACK_WEBHOOK_URL=hanging.url(HOOK))
         queued(one)
         stuck = Thread(target=one.senders["slack"].tick)
         stuck.start()
@@ -165,7 +165,7 @@ def test_what_nobody_foresaw_keeps_one_notice_and_no_other(leader, web, monkeypa
     monkeypatch.setattr("scheduler_notify.sender.render", raising)
     for _ in range(6):
         one.send("webhook", after=1)
-    assert len(web.received) == 1
+    assert len(web.asked) == 1
     (kept,) = NotifyNotice.objects.filter(state="open")
     assert kept.last_error == ("The notice could not be made or sent: an unexpected RuntimeError.")
 
@@ -189,16 +189,16 @@ def test_a_sender_killed_between_sending_and_marking_sends_again(leader, web, da
     )
     with subprocess.Popen([sys.executable, "-c", script], env=environment) as child:
         deadline = monotonic() + 30
-        while not web.received and monotonic() < deadline:
+        while not web.asked and monotonic() < deadline:
             sleep(0.02)
         child.send_signal(signal.SIGKILL)
-    assert len(web.received) == 1
+    assert len(web.asked) == 1
     assert NotifyNotice.objects.get().state == "open"
     one.send("webhook", after=60)
-    assert len(web.received) == 1, "the dead sender's lease still stands"
+    assert len(web.asked) == 1, "the dead sender's lease still stands"
     one.send("webhook", after=300)
-    assert len(web.received) == 2
-    assert len({got.headers["webhook-id"] for got in web.received}) == 1
+    assert len(web.asked) == 2
+    assert len({got.headers["webhook-id"] for got in web.asked}) == 1
     assert NotifyNotice.objects.get().state == "sent"
 
 
@@ -212,7 +212,7 @@ def test_nothing_of_a_storm_is_lost(leader, web):
         store.keep(told[number : number + 10])
         one.send_all(7)
     one.send_all(600, step=5)
-    delivered = {got.headers["webhook-id"]: got for got in web.received}
+    delivered = {got.headers["webhook-id"]: got for got in web.asked}
     names = [
         m["job"] for got in delivered.values() for m in json.loads(got.body)["data"]["messages"]
     ]

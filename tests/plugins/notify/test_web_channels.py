@@ -10,7 +10,7 @@ import pytest
 from scheduler_notify.channels import send, slack, teams
 from scheduler_notify.channels.failing import NotDelivered
 from scheduler_notify.messages import Severity
-from tests.plugins.notify.builders import NOON, message, notice
+from tests.plugins.notify.builders import HOOK, NOON, message, notice
 
 SECRET = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
 EVIL = "<!channel> <https://evil.example|click> & [x](https://evil.example) **b** <at>all</at>"
@@ -23,9 +23,9 @@ def test_a_channel_that_is_not_set_up_says_so(channel, plugin_settings):
 
 
 def test_slack_gets_blocks_in_the_severitys_colour(web, plugin_settings):
-    settings = plugin_settings(NOTIFY_SLACK_WEBHOOK_URL=web.url())
+    settings = plugin_settings(NOTIFY_SLACK_WEBHOOK_URL=web.url(HOOK))
     assert send("slack", settings, notice(link="https://s.example/run/1"), NOON) == ""
-    body = json.loads(web.received[0].body)
+    body = json.loads(web.asked[0].body)
     assert body["text"] == "nightly failed"
     (attachment,) = body["attachments"]
     assert attachment["color"] == slack.COLORS[Severity.ERROR]
@@ -52,9 +52,9 @@ def test_slack_gets_long_texts_in_parts_that_it_takes():
 
 
 def test_teams_gets_an_adaptive_card(web, plugin_settings):
-    settings = plugin_settings(NOTIFY_TEAMS_WEBHOOK_URL=web.url(), NOTIFY_LANGUAGE="en")
+    settings = plugin_settings(NOTIFY_TEAMS_WEBHOOK_URL=web.url(HOOK), NOTIFY_LANGUAGE="en")
     send("teams", settings, notice(link="https://s.example/run/1"), NOON)
-    body = json.loads(web.received[0].body)
+    body = json.loads(web.asked[0].body)
     (attachment,) = body["attachments"]
     assert body["type"] == "message"
     assert attachment["contentType"] == "application/vnd.microsoft.card.adaptive"
@@ -87,10 +87,10 @@ def test_what_is_over_is_green(channel):
 
 
 def test_the_own_webhook_gets_signed_json(web, plugin_settings):
-    settings = plugin_settings(NOTIFY_WEBHOOK_URL=web.url(), NOTIFY_WEBHOOK_SECRET=SECRET)
+    settings = plugin_settings(NOTIFY_WEBHOOK_URL=web.url(HOOK), NOTIFY_WEBHOOK_SECRET=SECRET)
     one = notice(messages=(message(), message()))
     send("webhook", settings, one, NOON)
-    (got,) = web.received
+    (got,) = web.asked
     told = f"{one.notice_id}.{int(NOON.timestamp())}.".encode() + got.body
     key = base64.b64decode(SECRET.removeprefix("whsec_"))
     expected = base64.b64encode(hmac.digest(key, told, hashlib.sha256)).decode()
@@ -102,9 +102,9 @@ def test_the_own_webhook_gets_signed_json(web, plugin_settings):
 
 
 def test_a_second_attempt_has_the_same_id_and_a_new_time(web, plugin_settings):
-    settings = plugin_settings(NOTIFY_WEBHOOK_URL=web.url(), NOTIFY_WEBHOOK_SECRET=SECRET)
+    settings = plugin_settings(NOTIFY_WEBHOOK_URL=web.url(HOOK), NOTIFY_WEBHOOK_SECRET=SECRET)
     send("webhook", settings, notice(), NOON)
     send("webhook", settings, notice(), NOON.replace(hour=4))
-    first, second = web.received
+    first, second = web.asked
     assert first.headers["webhook-id"] == second.headers["webhook-id"]
     assert first.headers["webhook-timestamp"] != second.headers["webhook-timestamp"]
