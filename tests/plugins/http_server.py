@@ -28,7 +28,8 @@ class Asked:
 @dataclass
 class Answer:
     """Writes an answer. ``hang``: none before the server stops. ``endless``: a body that never
-    ends. ``drip``: headers that never end, a piece every so many seconds."""
+    ends. ``drip``: no answer but interim ones, one every so many seconds. ``trickle``: headers that
+    never end, one every so many seconds."""
 
     status: int = 200
     body: bytes = b"ok"
@@ -36,14 +37,18 @@ class Answer:
     hang: bool = False
     endless: bool = False
     drip: float = 0.0
+    trickle: float = 0.0
 
     def __call__(self, handler: Handler) -> None:
         stopped: Event = handler.server.stopped  # type: ignore[attr-defined]
         if self.hang:
             stopped.wait(LONGEST_SECONDS)
         elif self.drip:
-            handler.wfile.write(b"HTTP/1.1 200 OK\r\n")
             while not stopped.wait(self.drip):
+                handler.wfile.write(b"HTTP/1.1 100 Continue\r\n\r\n")
+        elif self.trickle:
+            handler.wfile.write(b"HTTP/1.1 %d Told\r\n" % self.status)
+            while not stopped.wait(self.trickle):
                 handler.wfile.write(b"X-Drop: 1\r\n")
         elif self.endless:
             _begin(handler, self.status, self.headers)

@@ -1,6 +1,9 @@
 """Mail to a real SMTP server: encrypted, logged in, refused, hanging."""
 
 import socket
+from contextlib import suppress
+from threading import Thread
+from time import sleep
 
 import pytest
 
@@ -114,6 +117,23 @@ def test_a_server_that_says_nothing_is_left_in_time(ask, mail_server, monkeypatc
         port = str(silent.getsockname()[1])
         said = why(ask, mail_server, NOTIFY_SMTP_HOST="127.0.0.1", NOTIFY_SMTP_PORT=port)
     assert "did not answer within 0.3 s" in said
+
+
+def test_a_server_that_drips_is_left_in_time(ask, mail_server, monkeypatch):
+    monkeypatch.setattr(mail, "ATTEMPT_SECONDS", 0.4)
+
+    def drip(server):
+        line, _ = server.accept()
+        with line, suppress(OSError):
+            while True:
+                line.sendall(b"220-still here\r\n")
+                sleep(0.05)
+
+    with socket.create_server(("127.0.0.1", 0)) as dripping:
+        Thread(target=drip, args=(dripping,), daemon=True).start()
+        port = str(dripping.getsockname()[1])
+        said = why(ask, mail_server, NOTIFY_SMTP_HOST="127.0.0.1", NOTIFY_SMTP_PORT=port)
+    assert "was not done within 0.4 s" in said
 
 
 def test_a_closed_port_is_told(ask, mail_server):

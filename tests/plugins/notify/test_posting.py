@@ -62,6 +62,28 @@ def test_a_server_that_never_answers_is_left_in_time(web, monkeypatch):
     assert monotonic() - begun < 5
 
 
+def test_an_answer_that_drips_meets_a_limit_for_the_whole(web, monkeypatch):
+    monkeypatch.setattr(posting, "ATTEMPT_SECONDS", 0.4)
+    web.answer = Answer(drip=0.05)
+    assert "was not done within 0.4 s" in str(refused(web.url(HOOK)))
+
+
+def test_an_answer_whose_headers_never_end_is_known_by_its_status(web, monkeypatch):
+    monkeypatch.setattr(posting, "ATTEMPT_SECONDS", 0.4)
+    web.answer = Answer(200, trickle=0.05)
+    post("slack", web.url(HOOK), b"{}")
+    web.answer = Answer(500, trickle=0.05)
+    assert "answered 500" in str(refused(web.url(HOOK)))
+
+
+def test_an_answer_that_drips_over_tls_meets_it_too(tls_web, authority, tmp_path, monkeypatch):
+    authority.cert_pem.write_to_path(tmp_path / "ca.pem")
+    monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(tmp_path / "ca.pem"))
+    monkeypatch.setattr(posting, "ATTEMPT_SECONDS", 0.4)
+    tls_web.answer = Answer(drip=0.05)
+    assert "was not done within 0.4 s" in str(refused(tls_web.url(HOOK)))
+
+
 def test_an_endless_answer_is_read_only_so_far(web):
     web.answer = Answer(500, b"", endless=True)
     error = refused(web.url(HOOK))
@@ -117,6 +139,8 @@ def test_credentials_of_netrc_are_not_sent(web, tmp_path, monkeypatch):
 
 def test_no_log_of_a_library_tells_the_path(web, caplog):
     with caplog.at_level(logging.DEBUG):
+        post("slack", web.url(HOOK), b"{}")
+        web.answer = lambda h: h.wfile.write(b"HTTP/1.1 200 OK\r\nno header\r\n\r\nok")
         post("slack", web.url(HOOK), b"{}")
     assert "s3cretpath" not in caplog.text
 

@@ -7,19 +7,18 @@ line is shut when the time is up. A long answer is cut off with an error. Proxie
 """
 
 import json
-import socket
 import time
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass
 from http import HTTPStatus
-from threading import Timer
 from typing import Any
 
 import requests
 from requests.adapters import HTTPAdapter
 from urllib3.exceptions import HTTPError
 
+from scheduler.plugin_api.line_limits import NotingLines
 from scheduler_monitoring.errors import (
     RemoteMalformed,
     RemoteNotConfigured,
@@ -119,46 +118,19 @@ class Remote:
             raise RemoteUnavailable(self.server, self.address, why)
 
 
-class _Lines(HTTPAdapter):
-    """Knows the lines that were opened, to shut them whoever is reading from them."""
-
-    def __init__(self) -> None:
-        self._opened: list[Any] = []
-        super().__init__()
-
-    def get_connection_with_tls_context(self, *args: Any, **kwargs: Any) -> Any:
-        pool: Any = super().get_connection_with_tls_context(*args, **kwargs)
-        kind = pool.ConnectionCls
-
-        def opened(*args: Any, **kwargs: Any) -> Any:
-            self._opened.append(line := kind(*args, **kwargs))
-            return line
-
-        pool.ConnectionCls = opened
-        return pool
-
-    def shut(self) -> None:
-        for line in self._opened:
-            with suppress(OSError, TypeError):
-                # Not SSLSocket's own, which takes the session from under who reads.
-                socket.socket.shutdown(line.sock, socket.SHUT_RDWR)
+class _Adapter(NotingLines, HTTPAdapter):
+    """Knows the lines that it opened."""
 
 
 @contextmanager
 def _session(seconds: float) -> Iterator[requests.Session]:
     """A session that ends when the time is up, and looks at nothing of the environment."""
-    lines = _Lines()
-    timer = Timer(seconds, lines.shut)
-    timer.daemon = True
-    with requests.Session() as session:
+    adapter = _Adapter()
+    with requests.Session() as session, adapter.lines.within(seconds):
         session.trust_env = False
-        session.mount("http://", lines)
-        session.mount("https://", lines)
-        timer.start()
-        try:
-            yield session
-        finally:
-            timer.cancel()
+        session.mount("http://", adapter)
+        session.mount("https://", adapter)
+        yield session
 
 
 def told(status: int, body: bytes) -> str:

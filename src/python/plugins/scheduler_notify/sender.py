@@ -29,7 +29,7 @@ log = get_logger("scheduler.notify")
 
 POLL_SECONDS = 1.0
 LEASE = timedelta(minutes=5)
-"""Longer than any attempt takes: connecting, sending and reading have limits of seconds."""
+"""Longer than any attempt takes: each ends within ``channels.failing.ATTEMPT_SECONDS``."""
 
 LONGEST_PAUSE_SECONDS = 60.0
 

@@ -2,6 +2,9 @@
 
 from scheduler.plugin_api.errors import SchedulerError
 
+ATTEMPT_SECONDS = 120.0
+"""No attempt takes longer, however its receiver drips."""
+
 
 class NotDelivered(SchedulerError):
     """A notice did not reach its channel. ``retry_after_seconds`` is what the receiver asked for.

@@ -2,13 +2,15 @@
 
 import smtplib
 import ssl
-from contextlib import suppress
+from contextlib import closing, suppress
 from datetime import datetime
 from email.headerregistry import Address
 from email.message import EmailMessage
 from email.utils import format_datetime
+from typing import Any
 
-from scheduler_notify.channels.failing import NotDelivered
+from scheduler.plugin_api.line_limits import Lines
+from scheduler_notify.channels.failing import ATTEMPT_SECONDS, NotDelivered
 from scheduler_notify.messages import Notice, Severity
 from scheduler_notify.settings import NotifySettings
 
@@ -25,17 +27,17 @@ def send(settings: NotifySettings, notice: Notice, now: datetime) -> str:
         raise NotDelivered("mail", "The channel mail is not set up", "see docs/notifications.md")
     mail = as_mail(settings, notice, now)
     host = settings.notify_smtp_host
+    lines = Lines()
     try:
-        server = _connected(settings)
-        try:
+        with lines.within(ATTEMPT_SECONDS), closing(_connected(settings, lines)) as server:
             refused = server.send_message(
                 mail, settings.notify_email_from, list(settings.notify_email_to)
             )
             _say_goodbye(server)
-        finally:
-            server.close()
     except (smtplib.SMTPException, OSError, ValueError) as error:
-        raise NotDelivered("mail", f"{host} {_what(error)}", CHECK) from None
+        is_over = lines.are_shut
+        why = f"was not done within {ATTEMPT_SECONDS:g} s" if is_over else _what(error)
+        raise NotDelivered("mail", f"{host} {why}", CHECK) from None
     return f"Not taken for: {', '.join(sorted(refused))}." if refused else ""
 
 
@@ -64,16 +66,28 @@ def _say_goodbye(server: smtplib.SMTP) -> None:
         server.quit()
 
 
-def _connected(settings: NotifySettings) -> smtplib.SMTP:
+class _Server(smtplib.SMTP):
+    """Is noted before it connects: its greeting may drip, too."""
+
+    def __init__(self, lines: Lines, *where: Any, **how: Any) -> None:
+        lines.note(self)
+        super().__init__(*where, **how)
+
+
+class _TlsServer(_Server, smtplib.SMTP_SSL):
+    """TLS from the first byte."""
+
+
+def _connected(settings: NotifySettings, lines: Lines) -> smtplib.SMTP:
     """Connected, encrypted and logged in, as the settings say."""
     host, port = settings.notify_smtp_host, settings.notify_smtp_port
     context = ssl.create_default_context() if settings.notify_smtp_use_tls else None
     if context and port == TLS_FROM_THE_START:
-        server: smtplib.SMTP = smtplib.SMTP_SSL(
-            host, port, timeout=TIMEOUT_SECONDS, context=context
+        server: smtplib.SMTP = _TlsServer(
+            lines, host, port, timeout=TIMEOUT_SECONDS, context=context
         )
     else:
-        server = smtplib.SMTP(host, port, timeout=TIMEOUT_SECONDS)
+        server = _Server(lines, host, port, timeout=TIMEOUT_SECONDS)
     try:
         if context and port != TLS_FROM_THE_START:
             server.starttls(context=context)

@@ -9,11 +9,13 @@ from http import HTTPStatus
 from time import monotonic
 
 import requests
+from requests.adapters import HTTPAdapter
 from urllib3.exceptions import HTTPError
 
+from scheduler.plugin_api.line_limits import NotingLines
 from scheduler.plugin_api.masking import HIDDEN, mask_text
 from scheduler_notify.addresses import host_of, is_protected
-from scheduler_notify.channels.failing import NotDelivered
+from scheduler_notify.channels.failing import ATTEMPT_SECONDS, NotDelivered
 from scheduler_notify.messages import Channel
 
 CONNECT_SECONDS = 5.0
@@ -24,8 +26,10 @@ SHOWN_CHARACTERS = 200
 SHORTEST_SECRET = 8
 CHECK = "check the address and the receiver"
 
-# At DEBUG urllib3 writes the path of each request, and a webhook's path is its secret.
+# A webhook's path is its secret: urllib3 writes it at DEBUG for each request, and as a warning
+# where an answer's headers cannot be read.
 logging.getLogger("urllib3.connectionpool").setLevel(logging.INFO)
+logging.getLogger("urllib3.connection").setLevel(logging.ERROR)
 
 
 class _NoCredentials(requests.auth.AuthBase):
@@ -33,6 +37,10 @@ class _NoCredentials(requests.auth.AuthBase):
 
     def __call__(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
         return request
+
+
+class _Adapter(NotingLines, HTTPAdapter):
+    """Knows the lines that it opened."""
 
 
 def post(
@@ -50,9 +58,11 @@ def post(
         raise NotDelivered(
             channel, f"The channel {channel} is not set up", "see docs/notifications.md"
         )
+    adapter = _Adapter()
     try:
         with (
-            requests.Session() as session,
+            adapter.lines.within(ATTEMPT_SECONDS),
+            _session(adapter) as session,
             session.post(
                 address,
                 data=body,
@@ -65,9 +75,18 @@ def post(
         ):
             if not HTTPStatus.OK <= response.status_code < HTTPStatus.MULTIPLE_CHOICES:
                 raise _refused(channel, host, address, response, now())
-    except (requests.RequestException, HTTPError, UnicodeError) as error:
+    except (requests.RequestException, HTTPError, OSError, UnicodeError) as error:
         # The exception's own words quote the address.
-        raise NotDelivered(channel, f"{host} {_what(error)}", CHECK) from None
+        is_over = adapter.lines.are_shut
+        why = f"was not done within {ATTEMPT_SECONDS:g} s" if is_over else _what(error)
+        raise NotDelivered(channel, f"{host} {why}", CHECK) from None
+
+
+def _session(adapter: _Adapter) -> requests.Session:
+    session = requests.Session()
+    session.mount("http://", adapter)
+    session.mount("https://", adapter)
+    return session
 
 
 def _refused(
