@@ -8,6 +8,7 @@ from django.core.management import CommandError, call_command
 
 from scheduler_notify import store
 from scheduler_notify.models import NotifyNotice
+from scheduler_notify.rendering import render
 from tests.plugins.http_server import Answer
 from tests.plugins.notify.builders import HOOK, message
 from tests.plugins.notify.leading import Leader
@@ -52,6 +53,24 @@ def test_the_test_says_channel_by_channel_what_happened(call, hooked, web):
     assert code == 1
     title = json.loads(web.asked[1].body)["data"]["title"]
     assert title == "【情報】通知テスト（nightly）"
+
+
+def test_what_nobody_foresaw_keeps_the_test_from_no_other_channel(call, hooked, web):
+    told = []
+
+    def raising(*args):
+        told.append(args)
+        if len(told) == 1:
+            raise RuntimeError("at https://hooks.example/s3cretpath")
+        return render(*args)
+
+    hooked.setattr("scheduler_notify.trial.render", raising)
+    said, code = call("scheduler_notify_test")
+    assert said.splitlines() == [
+        "slack: failed. The notice could not be made or sent: an unexpected RuntimeError.",
+        "webhook: sent.",
+    ]
+    assert code == 1
 
 
 def test_the_test_of_one_channel_asks_that_one_alone(call, hooked, web):

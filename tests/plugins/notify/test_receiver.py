@@ -106,6 +106,34 @@ def test_with_the_token_alerts_are_written_down_once(client, header):
     )
 
 
+def test_a_token_may_be_of_any_letters(client, enabled):
+    enabled.setenv("SCHEDULER_ALERT_WEBHOOK_TOKEN", "合言葉は山と川と空と海")
+    as_it_arrives = "合言葉は山と川と空と海".encode().decode("latin-1")
+    assert post(client, token=as_it_arrives).status_code == 200
+    assert post(client, token="wrong").status_code == 401
+
+
+def test_nothing_that_json_may_hold_makes_the_database_refuse_it(client):
+    odd = {
+        **ALERT,
+        "labels": {"alertname": "a\0b", "job_name": "c\0d", "e\0": "f\0"},
+        "annotations": {"summary": "\0"},
+        "generatorURL": "http://prometheus.example/\0",
+        "fingerprint": "\0" * 3,
+    }
+    body = payload(odd, truncatedAlerts=1, groupLabels={"alertname": "\0"}, externalURL="http://\0")
+    assert post(client, body).status_code == 200
+    assert NotifyMessage.objects.count() == 2
+
+
+def test_what_was_left_out_of_the_same_alerts_another_time_is_told_again(client):
+    later = {**ALERT, "startsAt": "2026-03-09T12:00:00Z"}
+    for alert in (ALERT, ALERT, later):
+        assert post(client, payload(alert, truncatedAlerts=3)).status_code == 200
+    left_out = NotifyMessage.objects.filter(dedupe_key__startswith="alertmanager-left-out")
+    assert left_out.count() == 2
+
+
 def test_a_firing_and_a_resolved_alert_and_what_was_left_out_are_three_messages(client):
     over = {**ALERT, "status": "resolved", "endsAt": "2026-03-02T04:00:00Z"}
     assert post(client, payload(ALERT, over, truncatedAlerts=3)).status_code == 200

@@ -4,7 +4,7 @@ from datetime import timedelta
 
 import pytest
 
-from scheduler_notify.retrying import delay_seconds, is_given_up
+from scheduler_notify.retrying import delay_seconds, is_given_up, pause_seconds
 from tests.plugins.notify.builders import NOON
 
 
@@ -23,6 +23,15 @@ def test_the_receivers_wish_is_met_up_to_an_hour():
     assert delay_seconds(1, 0.5, 120) == 120
     assert delay_seconds(1, 0.5, 1) == 5
     assert delay_seconds(1, 0.5, 1e9) == 3600
+
+
+def test_a_channel_pauses_for_a_minute_at_most_however_long_its_receiver_is_gone():
+    assert [pause_seconds(n, 5) for n in (1, 2, 6, 2000)] == [2, 4, 60, 60]
+
+
+def test_a_channel_pauses_as_long_as_its_receiver_asks_for():
+    assert pause_seconds(1, delay=300, asked_seconds=300) == 300
+    assert pause_seconds(1, delay=3600, asked_seconds=1e9) == 3600
 
 
 def test_a_notice_is_given_up_when_its_time_is_over():

@@ -171,16 +171,33 @@ def test_failures_are_counted_from_the_first():
     assert (job.since, job.failures, job.last_run_id) == (NOON, 2, UUID(int=9))
 
 
+def test_an_older_failure_that_comes_late_is_not_the_last_one():
+    store.keep([message(happened_at=LATER, run_id=UUID(int=9))])
+    route_all()
+    store.keep([message()])
+    route_all()
+    (job,) = store.failing_jobs(0, 10)
+    assert (job.failures, job.last_run_id, job.last_failed_at) == (2, UUID(int=9), LATER)
+
+
+def test_a_failing_job_knows_all_who_heard_of_it():
+    for channels in (("slack",), (), ("mail",)):
+        store.keep([message()])
+        route_all(*channels)
+    (job,) = store.failing_jobs(0, 10)
+    assert job.heard == {"slack": "default", "mail": "default"}
+
+
 def test_a_recovery_is_told_once_and_not_when_the_job_failed_anew():
     store.keep([message()])
     route_all()
     (job,) = store.failing_jobs(0, 10)
     NotifyFailingJob.objects.update(last_run_id=uuid4())
-    assert not store.recover(job, message(dedupe_key="recovered"))
+    assert not store.recover(job, message(dedupe_key="recovered"), {}, NOON)
     assert not NotifyMessage.objects.filter(dedupe_key="recovered").exists()
     (job,) = store.failing_jobs(0, 10)
-    assert store.recover(job, message(dedupe_key="recovered"))
-    assert not store.recover(job, message(dedupe_key="again"))
+    assert store.recover(job, message(dedupe_key="recovered"), {}, NOON)
+    assert not store.recover(job, message(dedupe_key="again"), {}, NOON)
     assert NotifyMessage.objects.filter(dedupe_key="recovered").exists()
     assert not NotifyMessage.objects.filter(dedupe_key="again").exists()
 

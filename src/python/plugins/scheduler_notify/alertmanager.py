@@ -91,7 +91,7 @@ def _message(alert: PostedAlert, posted: Posted) -> Message:
     begun, resolved = alert.startsAt.astimezone(UTC), alert.status == "resolved"
     ended = alert.endsAt if resolved and alert.endsAt and alert.endsAt > begun else None
     return Message(
-        dedupe_key=f"alertmanager:{key[:64]}:{begun.isoformat()}:{alert.status}",
+        dedupe_key=f"alertmanager:{_clean(key)[:64]}:{begun.isoformat()}:{alert.status}",
         kind=Kind.PROMETHEUS,
         severity=_severity(alert.labels),
         resolved=resolved,
@@ -108,8 +108,15 @@ def _message(alert: PostedAlert, posted: Posted) -> Message:
     )
 
 
+def firing_key(resolved_key: str) -> str:
+    """The key of the message that the alert fires, by that of the one that it is resolved."""
+    return resolved_key.removesuffix(":resolved") + ":firing"
+
+
 def _left_out(posted: Posted, now: datetime) -> Message:
-    seen = _digest([posted.groupKey, posted.status, *(a.fingerprint for a in posted.alerts)])
+    # With their beginnings: the same alerts next week are others.
+    alerts = (f"{one.fingerprint}:{one.startsAt.isoformat()}" for one in posted.alerts)
+    seen = _digest([posted.groupKey, posted.status, *alerts])
     return Message(
         dedupe_key=f"alertmanager-left-out:{seen}:{posted.truncatedAlerts}",
         kind=Kind.PROMETHEUS,
@@ -135,12 +142,12 @@ def _cut(pairs: Mapping[str, str]) -> dict[str, str]:
 
 
 def _clean(text: str) -> str:
-    # PostgreSQL's JSON takes no U+0000.
+    # PostgreSQL takes no U+0000.
     return text[:LONGEST_TEXT].replace("\x00", "")
 
 
 def _address(text: str) -> str:
-    return text[:LONGEST_TEXT] if text.startswith(("http://", "https://")) else ""
+    return _clean(text) if text.startswith(("http://", "https://")) else ""
 
 
 def _digest(parts: Iterable[str]) -> str:

@@ -114,6 +114,9 @@ class NotifyFailingJob(models.Model):
     last_run_id = models.UUIDField()
     last_failed_at = models.DateTimeField()
     failures = models.PositiveIntegerField(default=1)
+    heard = models.JSONField(
+        null=True, blank=True, help_text="The route by which each channel heard; empty: not known."
+    )
 
     class Meta:
         db_table = "scheduler_notify_failing_job"

@@ -65,7 +65,7 @@ def _authenticate(request: HttpRequest, token: str) -> None:
         raise NotSetUp(f"No token is set, so nothing is taken; set {SETTING}.")
     given = request.headers.get("X-Scheduler-Token") or _bearer(request)
     # Of equal length, whatever was given.
-    if not hmac.compare_digest(_digest(given), _digest(token)):
+    if not hmac.compare_digest(sha256(_sent(given)).digest(), sha256(token.encode()).digest()):
         sentence = f"The token is missing or wrong; send {SETTING} as Authorization: Bearer."
         raise Unauthenticated(sentence)
 
@@ -75,8 +75,12 @@ def _bearer(request: HttpRequest) -> str:
     return token.strip() if scheme.lower() == "bearer" else ""
 
 
-def _digest(text: str) -> bytes:
-    return sha256(text.encode("utf-8", "surrogateescape")).digest()
+def _sent(shown: str) -> bytes:
+    """The bytes that came: HTTP servers take headers for Latin-1, whatever was meant."""
+    try:
+        return shown.encode("latin-1")
+    except UnicodeEncodeError:
+        return shown.encode("utf-8", "surrogatepass")
 
 
 def _body(request: HttpRequest) -> bytes:

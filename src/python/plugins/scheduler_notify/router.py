@@ -1,6 +1,6 @@
 """The leader's service that decides: who hears of each message, and when notices are formed."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
@@ -11,12 +11,13 @@ from scheduler.queries.run_facts import run_facts
 from scheduler_notify import store
 from scheduler_notify.calendars import OpeningHours
 from scheduler_notify.database import with_fresh_connection
+from scheduler_notify.endings import heard_beginning
 from scheduler_notify.figures import Figures
 from scheduler_notify.grouping import plan_notices
 from scheduler_notify.intake import with_facts
-from scheduler_notify.messages import OF_RUNS
+from scheduler_notify.messages import OF_RUNS, Channel, Message
 from scheduler_notify.routes import DEFAULT_ROUTES, Route
-from scheduler_notify.routing import destinations
+from scheduler_notify.routing import destinations, owed
 from scheduler_notify.settings import NotifySettings
 
 POLL_SECONDS = 1.0
@@ -72,9 +73,22 @@ def route_messages(settings: NotifySettings, hours: OpeningHours, now: datetime)
         )
         for message_id, message in found.items():
             told = with_facts(message, known.get(message.run_id) if message.run_id else None)
-            where = destinations(told, settings.routes, settings.configured, hours.applies)
+            where = who_hears(told, heard_beginning(told), settings, hours)
             store.routed(message_id, told, where, now)
     return len(found)
+
+
+def who_hears(
+    message: Message,
+    heard: Mapping[str, str] | None,
+    settings: NotifySettings,
+    hours: OpeningHours,
+) -> dict[Channel, Route]:
+    """The channels that hear of a message now, each by its route. ``heard``: of an end, who heard
+    of the beginning; None: the routes decide."""
+    if heard is not None:
+        return owed(heard, settings.routes, settings.configured)
+    return destinations(message, settings.routes, settings.configured, hours.applies)
 
 
 def form_notices(settings: NotifySettings, hours: OpeningHours, now: datetime) -> datetime | None:

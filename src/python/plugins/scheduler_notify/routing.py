@@ -4,7 +4,7 @@ from collections.abc import Callable, Collection, Iterable, Mapping
 from fnmatch import fnmatchcase
 
 from scheduler_notify.messages import Channel, Message
-from scheduler_notify.routes import Route
+from scheduler_notify.routes import DEFAULT_ROUTES, Route
 
 
 def destinations(
@@ -23,6 +23,16 @@ def destinations(
             wanted = route.channels or configured
             found = {c: route for c in wanted if c in configured} | found
     return found
+
+
+def owed(
+    heard: Mapping[str, str], routes: Collection[Route], configured: Collection[Channel]
+) -> dict[Channel, Route]:
+    """The channels that hear of an end: those that ``heard`` of the beginning, by the routes that
+    told them, unless these tell no recoveries. One that was taken out of the settings tells."""
+    by_name = {route.name: route for route in routes}
+    found = {c: by_name.get(heard[c], DEFAULT_ROUTES[0]) for c in configured if c in heard}
+    return {channel: route for channel, route in found.items() if route.recoveries}
 
 
 def takes(route: Route, message: Message) -> bool:

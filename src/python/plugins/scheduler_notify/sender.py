@@ -21,7 +21,7 @@ from scheduler_notify.database import with_fresh_connection
 from scheduler_notify.figures import Figures
 from scheduler_notify.messages import Channel, Notice
 from scheduler_notify.rendering import Style, render
-from scheduler_notify.retrying import delay_seconds, is_given_up
+from scheduler_notify.retrying import delay_seconds, is_given_up, pause_seconds
 from scheduler_notify.settings import NotifySettings
 from scheduler_notify.store import ClaimedNotice
 
@@ -30,8 +30,6 @@ log = get_logger("scheduler.notify")
 POLL_SECONDS = 1.0
 LEASE = timedelta(minutes=5)
 """Longer than any attempt takes: each ends within ``channels.failing.ATTEMPT_SECONDS``."""
-
-LONGEST_PAUSE_SECONDS = 60.0
 
 
 def style_of(settings: NotifySettings) -> Style:
@@ -42,8 +40,8 @@ def style_of(settings: NotifySettings) -> Style:
 @dataclass(slots=True)
 class Sender:
     """Sends the notices of one channel, one at a time. After a failure the whole channel pauses
-    (doubled up to LONGEST_PAUSE_SECONDS, or what the receiver asked for): others of its notices
-    would fare no better, and a receiver that asks for less gets less."""
+    (``retrying.pause_seconds``): others of its notices would fare no better, and a receiver that
+    asks for less gets less."""
 
     channel: Channel
     settings: Callable[[], NotifySettings]
@@ -91,10 +89,10 @@ class Sender:
     def _failed(self, notice: ClaimedNotice, error: Exception, now: datetime) -> None:
         self._failures += 1
         self.figures.failed(self.channel)
-        sentence = _sentence(error)
+        sentence = told_of(error)
         asked = error.retry_after_seconds if isinstance(error, NotDelivered) else None
         delay = delay_seconds(notice.attempts, self.chance(), asked)
-        pause = max(min(2.0**self._failures, LONGEST_PAUSE_SECONDS), min(asked or 0.0, delay))
+        pause = pause_seconds(self._failures, delay, asked)
         self._paused_until = now + timedelta(seconds=pause)
         limit = self.settings().notify_give_up_after_seconds
         if is_given_up(notice.queued_at, now, limit):
@@ -113,7 +111,7 @@ class Sender:
         )
 
 
-def _sentence(error: Exception) -> str:
+def told_of(error: Exception) -> str:
     """What is kept of a failure. The words of an exception that nobody foresaw may quote what must
     not be known, so of that only its kind."""
     if isinstance(error, SchedulerError):

@@ -44,7 +44,8 @@ class ClaimedNotice:
 
 @dataclass(frozen=True, slots=True)
 class FailingJob:
-    """A job that has failed, at first and at last, and not been told of as recovered."""
+    """A job that has failed, at first and at last, and not been told of as recovered. ``heard``:
+    the route by which each channel heard of it; None: not known."""
 
     definition_id: int
     job: str
@@ -52,6 +53,7 @@ class FailingJob:
     last_run_id: UUID
     last_failed_at: datetime
     failures: int
+    heard: Mapping[str, str] | None = None
 
 
 # ----------------------------------------------------------------------------------- messages
@@ -98,28 +100,42 @@ def routed(
     changed = {"severity": message.severity.value, "facts": dict(message.facts), "routed_at": now}
     NotifyMessage.objects.filter(pk=message_id).update(**changed)
     if message.kind in FAILURES and message.severity is Severity.ERROR:
-        _has_failed(message)
+        _has_failed(message, {channel: route.name for channel, route in destinations.items()})
 
 
-def _has_failed(message: Message) -> None:
+def _has_failed(message: Message, heard: Mapping[str, str]) -> None:
     if message.definition_id is None or message.run_id is None:
         return
-    _, is_new = NotifyFailingJob.objects.get_or_create(
-        definition_id=message.definition_id,
-        defaults={
-            "job": message.job,
-            "since": message.happened_at,
-            "last_run_id": message.run_id,
-            "last_failed_at": message.happened_at,
-        },
-    )
-    if not is_new:
-        NotifyFailingJob.objects.filter(definition_id=message.definition_id).update(
-            failures=F("failures") + 1,
-            last_run_id=message.run_id,
-            last_failed_at=message.happened_at,
-            job=message.job,
-        )
+    last = {"last_run_id": message.run_id, "last_failed_at": message.happened_at}
+    first = {"job": message.job, "since": message.happened_at, "heard": dict(heard), **last}
+    rows = NotifyFailingJob.objects.filter(definition_id=message.definition_id)
+    # Locked, so that its recovery is not told at the same time; made anew where it just was.
+    while (row := rows.select_for_update().first()) is None:
+        _, is_new = rows.get_or_create(definition_id=message.definition_id, defaults=first)
+        if is_new:
+            return
+    changed = last if message.happened_at >= row.last_failed_at else {}
+    known = None if row.heard is None else {**row.heard, **heard}
+    rows.update(failures=F("failures") + 1, job=message.job, heard=known, **changed)
+
+
+def heard_of(dedupe_key: str) -> dict[str, str] | None:
+    """The channels that the message goes to, each with its route; None: it is not there, or not
+    routed yet."""
+    return _heard(NotifyMessage.objects.filter(dedupe_key=dedupe_key))
+
+
+def heard_of_alert(code: str, job: str) -> dict[str, str] | None:
+    """As ``heard_of``, for the last alert of the code that concerns the job."""
+    alerts = NotifyMessage.objects.filter(kind=Kind.ALERT.value, job=job, facts__code=code)
+    return _heard(alerts.order_by("-pk"))
+
+
+def _heard(rows: QuerySet[NotifyMessage]) -> dict[str, str] | None:
+    row = rows.first()
+    if row is None or row.routed_at is None:
+        return None
+    return dict(row.deliveries.values_list("channel", "route"))
 
 
 # ----------------------------------------------------------------------------------- failing jobs
@@ -136,14 +152,17 @@ def failing_jobs(after: int, limit: int) -> list[FailingJob]:
             last_run_id=row.last_run_id,
             last_failed_at=row.last_failed_at,
             failures=row.failures,
+            heard=row.heard,
         )
         for row in rows[:limit]
     ]
 
 
-def recover(job: FailingJob, message: Message) -> bool:
-    """The job works again: it is no longer failing, and the message of it is kept, both or
-    neither. False when it has failed anew in the meantime, or another leader was first."""
+def recover(
+    job: FailingJob, message: Message, destinations: Mapping[Channel, Route], now: datetime
+) -> bool:
+    """The job works again: it is no longer failing, and the message of it is kept and routed, both
+    or neither. False when it has failed anew in the meantime, or another leader was first."""
     with transaction.atomic():
         seen = NotifyFailingJob.objects.filter(
             definition_id=job.definition_id, last_run_id=job.last_run_id
@@ -151,6 +170,8 @@ def recover(job: FailingJob, message: Message) -> bool:
         gone, _ = seen.delete()
         if gone:
             keep([message])
+            row = NotifyMessage.objects.get(dedupe_key=message.dedupe_key)
+            routed(row.pk, message, destinations, now)
     return bool(gone)
 
 

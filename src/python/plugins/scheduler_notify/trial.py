@@ -5,11 +5,10 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import uuid4
 
-from scheduler.plugin_api.errors import SchedulerError
 from scheduler_notify import channels
 from scheduler_notify.messages import Channel, Form, Kind, Message, Severity
 from scheduler_notify.rendering import render
-from scheduler_notify.sender import style_of
+from scheduler_notify.sender import style_of, told_of
 from scheduler_notify.settings import NotifySettings
 
 
@@ -42,5 +41,6 @@ def _tried(channel: Channel, settings: NotifySettings, job: str, now: datetime) 
     try:
         notice = render(notice_id, Form.SINGLE, (message,), now, style_of(settings))
         return Tried(channel, True, channels.send(channel, settings, notice, now))
-    except SchedulerError as error:
-        return Tried(channel, False, str(error))
+    # Whatever a template's own tags or a library raise: the other channels are tried, too.
+    except Exception as error:
+        return Tried(channel, False, told_of(error))
