@@ -154,3 +154,14 @@ def test_a_broken_template_is_told_by_its_name(tmp_path):
         pytest.raises(BadTemplate, match=r"scheduler_notify/en/run_failed\.txt cannot be rendered"),
     ):
         rendered(told())
+
+
+def test_a_template_that_comes_out_empty_is_a_broken_one(tmp_path):
+    folder = tmp_path / "scheduler_notify" / "en"
+    folder.mkdir(parents=True)
+    (folder / "run_failed.txt").write_text("{% if nothing %}{{ job }}{% endif %}\n")
+    with (
+        override_settings(TEMPLATES=templates_in(tmp_path)),
+        pytest.raises(BadTemplate, match="it comes out empty"),
+    ):
+        rendered(told())

@@ -31,6 +31,7 @@ FULL = """
         ("- {}\n- jobs: []", "route 2, jobs: "),
         ("- severities: [fatal]", "route 1, severities"),
         ("- hours: {from: '25:00'}", "route 1, hours.from: '25:00' is no time of day"),
+        ("- hours: {from: '09:00+09:00'}", "'09:00+09:00' is no time of day"),
         ("- hours: {timezone: Mars/Base}", "hours.timezone: 'Mars/Base' is no time zone"),
         ("- hours: {weekdays: []}", "route 1, hours.weekdays"),
         ("- limit: {notices: 0, seconds: 5}", "route 1, limit.notices"),

@@ -216,6 +216,19 @@ def test_what_is_settled_is_forgotten_in_time_and_what_is_not_is_kept():
     assert [one.dedupe_key for one in NotifyMessage.objects.all()] == ["unrouted"]
 
 
+def test_what_was_given_up_late_is_kept_whole_so_that_it_can_be_queued_again():
+    formed(2)
+    beyond = NotifyMessage.objects.latest("created_at").created_at + timedelta(days=1)
+    notice = store.claim("slack", NOON, LEASE)
+    assert notice is not None
+    store.given_up(notice, "no", beyond)
+    assert store.purge(beyond) == 0
+    assert store.requeue_dead(beyond) == 1
+    again = store.claim("slack", beyond, LEASE)
+    assert again is not None
+    assert len(again.messages) == 2
+
+
 def test_the_counts_are_by_channel_and_state():
     formed()
     store.keep([message()])

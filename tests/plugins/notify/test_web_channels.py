@@ -7,7 +7,7 @@ import json
 
 import pytest
 
-from scheduler_notify.channels import send, slack, teams
+from scheduler_notify.channels import send, slack, teams, webhook
 from scheduler_notify.channels.failing import NotDelivered
 from scheduler_notify.messages import Severity
 from tests.plugins.notify.builders import HOOK, NOON, message, notice
@@ -81,6 +81,18 @@ def test_teams_gets_no_more_than_it_takes():
     assert "…" in whole
 
 
+def test_teams_counts_what_json_makes_of_a_text():
+    text = "\n".join('"' * 60 + "障" * 60 for _ in range(100))
+    whole = json.dumps(teams.payload(notice(text=text), "ja"), ensure_ascii=False)
+    assert len(whole.encode()) < 28_000
+
+
+def test_slack_gets_no_link_that_is_too_long_for_it():
+    body = slack.payload(notice(link="https://p.example/?" + "&" * 1900))
+    kinds = [one["type"] for one in body["attachments"][0]["blocks"]]
+    assert kinds == ["header", "section"]
+
+
 @pytest.mark.parametrize("channel", [slack.payload, lambda one: teams.payload(one, "ja")])
 def test_what_is_over_is_green(channel):
     assert any(c in json.dumps(channel(notice(resolved=True))) for c in (slack.OVER, '"good"'))
@@ -99,6 +111,15 @@ def test_the_own_webhook_gets_signed_json(web, plugin_settings):
     body = json.loads(got.body)
     assert body["type"] == "scheduler.notice"
     assert [m["job"] for m in body["data"]["messages"]] == ["nightly", "nightly"]
+
+
+def test_the_own_webhook_gets_no_more_than_receivers_take_and_is_told_what_is_left():
+    big = tuple(message(facts={"labels": "障" * 2000}) for _ in range(300))
+    whole = webhook.payload(notice(messages=big))
+    assert len(json.dumps(whole, ensure_ascii=False).encode()) < 510_000
+    told = whole["data"]
+    assert len(told["messages"]) > 50
+    assert len(told["messages"]) + told["messages_left"] == 300
 
 
 def test_a_second_attempt_has_the_same_id_and_a_new_time(web, plugin_settings):

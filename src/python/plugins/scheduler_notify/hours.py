@@ -31,7 +31,10 @@ def _time_of_day(value: object) -> object:
     if not isinstance(value, str):
         return value
     try:
-        return time.fromisoformat(value).replace(tzinfo=None)
+        found = time.fromisoformat(value)
+        if found.tzinfo is not None:
+            raise ValueError("an offset, where timezone says the zone")
+        return found
     except ValueError:
         raise ValueError(f'{value!r} is no time of day; write it as "09:00"') from None
 

@@ -148,7 +148,9 @@ def _rendered(name: str, facts: Mapping[str, Any]) -> tuple[str, str]:
         found = template.render(Context(dict(facts), autoescape=False))
     except (TemplateDoesNotExist, TemplateSyntaxError, ValueError, TypeError, LookupError) as error:
         raise BadTemplate(name, error) from error
-    lines = [line.rstrip() for line in found.strip().splitlines()] or [""]
+    lines = [line.rstrip() for line in found.strip().splitlines()]
+    if not lines:
+        raise BadTemplate(name, ValueError("it comes out empty"))
     title = " ".join(_printable(lines[0]).split())
     text = re.sub(r"\n{3,}", "\n\n", _printable("\n".join(lines[1:])).strip())
     return _cut(title, TITLE_AT_MOST), _cut(text, TEXT_AT_MOST)

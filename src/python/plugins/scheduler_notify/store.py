@@ -292,10 +292,11 @@ def requeue_dead(now: datetime, channel: str | None = None) -> int:
 
 
 def purge(before: datetime, limit: int = 1000) -> int:
-    """Forget messages older than ``before`` of which nothing waits or is on its way, and the
-    notices that are left with none; how many messages."""
+    """Forget messages older than ``before`` of which nothing waits, is on its way or was settled
+    later, and the notices that are left with none; how many messages."""
     of_it = NotifyDelivery.objects.filter(message=OuterRef("pk"))
-    on_the_way = of_it.filter(Q(notice=None) | Q(notice__state=State.OPEN))
+    settled_later = Q(notice__settled_at__gte=before)
+    on_the_way = of_it.filter(Q(notice=None) | Q(notice__state=State.OPEN) | settled_later)
     old = NotifyMessage.objects.filter(~Exists(on_the_way), created_at__lt=before)
     settled = old.filter(routed_at__isnull=False).order_by("created_at")
     ids = list(settled.values_list("pk", flat=True)[:limit])

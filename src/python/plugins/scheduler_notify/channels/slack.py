@@ -25,7 +25,8 @@ def send(settings: NotifySettings, notice: Notice, now: datetime) -> str:
 
 
 def payload(notice: Notice) -> dict[str, Any]:
-    """``text`` is what Slack shows in its own notifications; no markup is taken from the notice."""
+    """``text`` is what Slack shows in its own notifications; no link, mention or channel is taken
+    from the notice."""
     blocks: list[dict[str, Any]] = [
         {
             "type": "header",
@@ -38,7 +39,9 @@ def payload(notice: Notice) -> dict[str, Any]:
     ]
     if notice.link:
         link = f"<{_escaped(notice.link)}|{_escaped(_short(notice.link))}>"
-        blocks.append({"type": "section", "text": {"type": "mrkdwn", "text": link}})
+        # Slack refuses the whole for a part that is too long.
+        if len(link) <= SECTION_AT_MOST:
+            blocks.append({"type": "section", "text": {"type": "mrkdwn", "text": link}})
     color = OVER if notice.resolved else COLORS[notice.severity]
     return {
         "text": _escaped(notice.title),

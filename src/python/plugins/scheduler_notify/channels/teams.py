@@ -68,7 +68,7 @@ def _within(lines: list[str], limit: int) -> list[str]:
     kept: list[str] = []
     left = limit
     for line in lines:
-        left -= len(line.encode()) + 100
+        left -= len(json.dumps(line, ensure_ascii=False).encode()) + 100
         if left < 0:
             return [*kept, "…"]
         kept.append(line)

@@ -1,6 +1,7 @@
 """The own webhook: the notice as JSON, signed as the Standard Webhooks specification has it."""
 
 import json
+from collections.abc import Iterable, Iterator
 from datetime import datetime
 from typing import Any
 
@@ -10,6 +11,9 @@ from scheduler_notify.settings import NotifySettings
 from scheduler_notify.signing import signed_headers
 
 TYPE = "scheduler.notice"
+BYTES_AT_MOST = 500_000
+"""Of messages: receivers commonly take a megabyte, and one that refuses a notice refuses it for
+ever."""
 
 
 def send(settings: NotifySettings, notice: Notice, now: datetime) -> str:
@@ -23,7 +27,9 @@ def send(settings: NotifySettings, notice: Notice, now: datetime) -> str:
 
 
 def payload(notice: Notice) -> dict[str, Any]:
-    """The notice with all its messages. Instants are ISO 8601 with offset."""
+    """The notice with as many of its messages as BYTES_AT_MOST holds; ``messages_left`` counts the
+    others. Instants are ISO 8601 with offset."""
+    messages = list(_within(map(_message, notice.messages)))
     return {
         "type": TYPE,
         "timestamp": notice.formed_at.isoformat(),
@@ -35,9 +41,19 @@ def payload(notice: Notice) -> dict[str, Any]:
             "title": notice.title,
             "text": notice.text,
             "link": notice.link,
-            "messages": [_message(one) for one in notice.messages],
+            "messages": messages,
+            "messages_left": len(notice.messages) - len(messages),
         },
     }
+
+
+def _within(messages: Iterable[dict[str, Any]]) -> Iterator[dict[str, Any]]:
+    left = BYTES_AT_MOST
+    for one in messages:
+        left -= len(json.dumps(one, ensure_ascii=False).encode()) + 2
+        if left < 0:
+            return
+        yield one
 
 
 def _message(message: Message) -> dict[str, Any]:
