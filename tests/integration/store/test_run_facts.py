@@ -60,6 +60,15 @@ def test_late_runs_come_in_pages_without_those_that_are_held_on_purpose(world):
     assert runs_not_started(T0) == []
 
 
+def test_a_run_that_was_held_for_hours_and_is_handed_out_now_is_not_late(world):
+    (run,) = world.plan(world.define(), 1)
+    due([run])
+    given = T0 + timedelta(hours=3)
+    JobRun.objects.filter(pk=run).update(state="ASSIGNED", assigned_at=given)
+    assert runs_not_started(given) == []
+    assert len(runs_not_started(given + timedelta(seconds=1))) == 1
+
+
 def test_the_first_success_after_a_run_is_that_of_its_own_job(world):
     job, other = world.define("a"), world.define("b")
     early, failed, again, good, better = world.plan(job, 5)

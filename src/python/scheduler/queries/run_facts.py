@@ -46,10 +46,16 @@ def runs_not_started(
     due_before: datetime, *, after: tuple[datetime, UUID] | None = None, limit: int = 500
 ) -> list[RunFacts]:
     """Runs due before an instant that have not started, in the order of (due_at, run_id), from
-    ``after`` on; without those that are HELD_ON_PURPOSE. Looks at open runs alone, by index."""
-    rows = JobRun.objects.filter(
-        finished_at=None, state__in=[RunState.PENDING, RunState.ASSIGNED], due_at__lt=due_before
-    ).exclude(reason__in=HELD_ON_PURPOSE)
+    ``after`` on; without those that are HELD_ON_PURPOSE, and those that a worker was given since
+    that instant: one that was held until now is about to start. Looks at open runs alone, by
+    index."""
+    on_its_way = Q(state=RunState.ASSIGNED, assigned_at__gte=due_before)
+    rows = (
+        JobRun.objects.filter(finished_at=None, due_at__lt=due_before)
+        .filter(state__in=[RunState.PENDING, RunState.ASSIGNED])
+        .exclude(reason__in=HELD_ON_PURPOSE)
+        .exclude(on_its_way)
+    )
     if after is not None:
         rows = rows.filter(Q(due_at__gt=after[0]) | Q(due_at=after[0], pk__gt=after[1]))
     return list(_facts(rows.order_by("due_at", "pk")[:limit]))
