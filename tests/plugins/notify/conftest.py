@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 from django.apps import apps
 from django.conf import settings as django_settings
+from django.db import connections
 from django.test import override_settings
 
 from scheduler.queries.plugins import forget_plugins
@@ -55,8 +56,10 @@ def sqlite_template(sqlite_template: Path) -> Path:
     params=["django_sqlite", pytest.param("django_postgres", marks=pytest.mark.postgres)]
 )
 def database(request: pytest.FixtureRequest) -> str:
-    """The DSN of a fresh database with the plugin's tables, Django's default for this test."""
+    """The DSN of a fresh database with the plugin's tables, Django's default for this test. A
+    connection is kept between rounds of the services, as the site keeps it."""
     dsn: str = request.getfixturevalue(request.param).dsn
+    connections.settings["default"] |= {"CONN_MAX_AGE": 60, "CONN_HEALTH_CHECKS": True}
     return dsn
 
 
