@@ -4,9 +4,6 @@
 (RFC 9457), and nothing was taken; 5xx makes Alertmanager try again.
 """
 
-import hmac
-from hashlib import sha256
-
 from django.db import Error as DatabaseError
 from django.db import transaction
 from django.http import HttpRequest, HttpResponse, JsonResponse
@@ -14,6 +11,7 @@ from django.http.request import UnreadablePostError
 from django.views.decorators.csrf import csrf_exempt
 
 from scheduler.plugin_api.errors import SchedulerError
+from scheduler.plugin_api.header_tokens import shows
 from scheduler.plugin_api.logs import get_logger
 from scheduler.queries.clock import cluster_now
 from scheduler_notify.alertmanager import messages_of, read_payload
@@ -63,24 +61,9 @@ def _taken(request: HttpRequest) -> HttpResponse:
 def _authenticate(request: HttpRequest, token: str) -> None:
     if not token:
         raise NotSetUp(f"No token is set, so nothing is taken; set {SETTING}.")
-    given = request.headers.get("X-Scheduler-Token") or _bearer(request)
-    # Of equal length, whatever was given.
-    if not hmac.compare_digest(sha256(_sent(given)).digest(), sha256(token.encode()).digest()):
+    if not shows(request.headers, token):
         sentence = f"The token is missing or wrong; send {SETTING} as Authorization: Bearer."
         raise Unauthenticated(sentence)
-
-
-def _bearer(request: HttpRequest) -> str:
-    scheme, _, token = request.headers.get("Authorization", "").partition(" ")
-    return token.strip() if scheme.lower() == "bearer" else ""
-
-
-def _sent(shown: str) -> bytes:
-    """The bytes that came: HTTP servers take headers for Latin-1, whatever was meant."""
-    try:
-        return shown.encode("latin-1")
-    except UnicodeEncodeError:
-        return shown.encode("utf-8", "surrogatepass")
 
 
 def _body(request: HttpRequest) -> bytes:

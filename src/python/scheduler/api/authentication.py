@@ -16,6 +16,7 @@ from django.http import HttpRequest, HttpResponse
 from django.middleware.csrf import CsrfViewMiddleware
 
 from scheduler.domain.tokens import TokenScope, digest_of, is_proven, prefix_of
+from scheduler.plugin_api.header_tokens import bearer_of
 from scheduler.plugin_api.problems import HttpProblem
 from scheduler.queries.in_force import core_settings
 from scheduler.queries.tokens import find_token
@@ -103,13 +104,11 @@ def authenticate(request: HttpRequest) -> Caller:
 
 
 def presented_token(request: HttpRequest) -> str | None:
-    """The text that the request shows as its token; None when it shows none. An Authorization
-    header of another kind than Bearer is not for us: a proxy in front may have its own."""
+    """The text that the request shows as its token; None when it shows none."""
     own = request.headers.get(HEADER)
     if own is not None:
         return own.strip()
-    kind, _, text = request.headers.get("Authorization", "").partition(" ")
-    return text.strip() if kind.lower() == "bearer" else None
+    return bearer_of(request.headers.get("Authorization", ""))
 
 
 def _caller_of_token(text: str) -> Caller:
