@@ -11,7 +11,7 @@ import pytest
 
 from scheduler.domain.errors import PluginProblem
 from scheduler.domain.values import LaunchSpec, StartOrder
-from scheduler.plugin_api import archive_reading, calls, reports, running, surroundings, telling
+from scheduler.plugin_api import calls, reports, running, surroundings, telling
 from scheduler.plugin_api.host import PluginHost
 from scheduler.plugin_api.metrics import Metric, MetricKind, RunMeasure, Sample
 from scheduler.plugin_api.mounts import PageAnswer, PageRequest, WorkerPage
@@ -55,7 +55,6 @@ def gate(monkeypatch: pytest.MonkeyPatch) -> Iterator[Event]:
         telling: ["TOLD_SECONDS"],
         reports: ["HEALTH_SECONDS", "METRICS_SECONDS"],
         surroundings: ["START_SECONDS", "PAGE_SECONDS"],
-        archive_reading: ["START_SECONDS"],
     }
     for module, names in limits.items():
         for name in names:

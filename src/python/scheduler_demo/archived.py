@@ -60,7 +60,7 @@ def _newest_archived() -> str | None:
 
     recent = [run.run_id for run in recent_runs(100) if run.finished]
     states = run_log_states(recent)
-    found = (run for run in recent if run in states and _is_address(states[run].log_ref))
+    found = (run for run in recent if run in states and states[run].archived)
     newest = next(found, None)
     return log_link(newest, log_archive) if newest else None
 
@@ -70,12 +70,8 @@ def _sorted(ended: list[Run]) -> tuple[set[UUID], set[UUID]]:
 
     started = {run.id for run in ended if run.started_at is not None}
     states = run_log_states(started)
-    archived = {run for run, state in states.items() if _is_address(state.log_ref)}
+    archived = {run for run, state in states.items() if state.archived}
     return archived, started - archived
-
-
-def _is_address(log_ref: str) -> bool:
-    return log_ref.startswith(("http://", "https://"))
 
 
 def _newest_of_each_job(ended: list[Run], archived: set[UUID]) -> list[UUID]:

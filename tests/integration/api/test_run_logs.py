@@ -8,12 +8,10 @@ import pytest
 from scheduler.domain.errors import PeerUnreachable
 from scheduler.models import JobRunDetail, WorkerLease
 from scheduler.plugin_api.archive import ArchivedRun, LogPiece
-from scheduler.plugin_api.hookspecs import hookimpl
-from scheduler.plugin_api.host import PluginHost
-from scheduler.plugin_api.plugin import Plugin
 from scheduler.ports import LogChunk
 from tests.integration.api.callers import Api, code_of
 from tests.integration.api.runs import run_of
+from tests.plugins.builders import host_of, plugin
 
 pytestmark = pytest.mark.usefixtures("database")
 
@@ -154,14 +152,7 @@ def archive(monkeypatch: pytest.MonkeyPatch) -> Archive:
     """The archive of an enabled plugin."""
     archive = Archive()
 
-    class Keeper(Plugin):
-        name = "keeper"
-
-        @hookimpl
-        def scheduler_log_archive(self) -> Archive:
-            return archive
-
-    host = PluginHost.load(["keeper"], {"keeper": lambda: Keeper})
+    host = host_of(plugin("keeper", log_archive=lambda self: archive))
     monkeypatch.setattr("scheduler.queries.plugins.plugin_host", lambda: host)
     return archive
 

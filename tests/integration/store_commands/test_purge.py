@@ -9,11 +9,9 @@ import pytest
 from scheduler import requests
 from scheduler.domain.values import RunState
 from scheduler.models import AdminActionLog, Event, JobRun, JobRunDetail, WorkerLease
-from scheduler.plugin_api.hookspecs import hookimpl
-from scheduler.plugin_api.host import PluginHost
-from scheduler.plugin_api.plugin import Plugin
 from tests.contract.store.world import World, result
 from tests.integration.store_commands.conftest import Call
+from tests.plugins.builders import host_of, plugin
 
 
 @pytest.fixture(autouse=True)
@@ -126,14 +124,7 @@ def archive(monkeypatch) -> Archive:
     """The archive of an enabled plugin."""
     archive = Archive()
 
-    class Keeper(Plugin):
-        name = "keeper"
-
-        @hookimpl
-        def scheduler_log_archive(self) -> Archive:
-            return archive
-
-    host = PluginHost.load(["keeper"], {"keeper": lambda: Keeper})
+    host = host_of(plugin("keeper", log_archive=lambda self: archive))
     monkeypatch.setattr("scheduler.queries.plugins.plugin_host", lambda: host)
     return archive
 

@@ -128,9 +128,7 @@ def _session(seconds: float) -> Iterator[requests.Session]:
     adapter = _Adapter()
     with requests.Session() as session, adapter.lines.within(seconds):
         session.trust_env = False
-        session.mount("http://", adapter)
-        session.mount("https://", adapter)
-        yield session
+        yield adapter.mounted_in(session)
 
 
 def told(status: int, body: bytes) -> str:

@@ -13,16 +13,15 @@ from django.views.decorators.csrf import csrf_exempt
 from scheduler.plugin_api.errors import SchedulerError
 from scheduler.plugin_api.header_tokens import shows
 from scheduler.plugin_api.logs import get_logger
+from scheduler.plugin_api.problems import HttpProblem, MethodNotAllowed
 from scheduler.queries.clock import cluster_now
 from scheduler_notify.alertmanager import messages_of, read_payload
 from scheduler_notify.in_force import settings_in_force
 from scheduler_notify.refusals import (
     BodyTooLarge,
     MalformedBody,
-    MethodNotAllowed,
     NotSetUp,
     NotWrittenDown,
-    Refused,
     Unauthenticated,
     UnsupportedMediaType,
 )
@@ -39,7 +38,7 @@ def receive(request: HttpRequest) -> HttpResponse:
     """Take a notification of Alertmanager's webhook receiver."""
     try:
         return _taken(request)
-    except Refused as error:
+    except HttpProblem as error:
         return error.answer()
     except (DatabaseError, SchedulerError) as error:
         log.error("alertmanager_webhook_failed", exc_info=error)
@@ -49,7 +48,7 @@ def receive(request: HttpRequest) -> HttpResponse:
 
 def _taken(request: HttpRequest) -> HttpResponse:
     if request.method != "POST":
-        raise MethodNotAllowed(f"{request.method} is not possible here; allowed: POST.")
+        raise MethodNotAllowed(request.method, "POST")
     _authenticate(request, settings_in_force().alert_webhook_token.get_secret_value())
     messages = messages_of(read_payload(_body(request)), cluster_now())
     keep(messages)

@@ -13,12 +13,6 @@ class Refused(HttpProblem):
     code = "ALERTS_REFUSED"
 
 
-class MethodNotAllowed(Refused):
-    code = "METHOD_NOT_ALLOWED"
-    status = HTTPStatus.METHOD_NOT_ALLOWED
-    headers = {"Allow": "POST"}
-
-
 class NotSetUp(Refused):
     """No token is set, so nobody could prove that he is Alertmanager."""
 

@@ -29,7 +29,7 @@ from scheduler.domain.errors import (
 )
 from scheduler.domain.events import EventNotFound
 from scheduler.domain.tokens import TokenNotFound
-from scheduler.plugin_api.problems import HttpProblem, problem
+from scheduler.plugin_api.problems import HttpProblem, MethodNotAllowed, problem
 from scheduler.requests.backfills import BackfillNotFound
 from scheduler.requests.editing import EditConflict, JobExists
 
@@ -75,13 +75,6 @@ class InvalidFields(HttpProblem):
     status = HTTPStatus.UNPROCESSABLE_ENTITY
 
 
-class MethodNotAllowed(HttpProblem):
-    """The address does not take this method."""
-
-    code = "METHOD_NOT_ALLOWED"
-    status = HTTPStatus.METHOD_NOT_ALLOWED
-
-
 class ServerFailed(HttpProblem):
     """Something that nobody foresaw; the log says what."""
 
@@ -115,7 +108,7 @@ def problem_of(error: Exception) -> JsonResponse:
             HTTPStatus.SERVICE_UNAVAILABLE, DatabaseUnavailable.code, sentence, {"Retry-After": "1"}
         )
     logger.error("api_failed", exc_info=error)
-    return problem(ServerFailed.status, ServerFailed.code, "The server failed; its log says why.")
+    return ServerFailed("The server failed; its log says why.").answer()
 
 
 def status_of(kind: type[SchedulerError]) -> HTTPStatus:
@@ -150,9 +143,7 @@ def answering_problems[**P](
 
 def method_not_allowed(request: HttpRequest, allowed: str) -> HttpResponse:
     """405 with the methods that there are (``allowed``: "GET, POST")."""
-    sentence = f"{request.method} is not possible here; allowed: {allowed}."
-    headers = {"Allow": allowed}
-    return problem(MethodNotAllowed.status, MethodNotAllowed.code, sentence, headers)
+    return MethodNotAllowed(request.method, allowed).answer()
 
 
 def _unreadable(error: Exception) -> HttpProblem:

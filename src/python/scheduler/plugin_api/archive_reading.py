@@ -3,7 +3,7 @@
 from typing import Any, TypeIs
 
 from scheduler.plugin_api.archive import ArchivedRun, LogArchive, LogPiece
-from scheduler.plugin_api.calls import START_SECONDS, PluginCalls, checked
+from scheduler.plugin_api.calls import PluginCalls
 
 READ_SECONDS = 15.0
 LINK_SECONDS = 2.0
@@ -53,7 +53,7 @@ class Archives:
     def reader(self) -> ArchiveReader | None:
         """Each plugin is asked until it has answered: one that failed is asked the next time."""
         for plugin in list(self._unasked) if self._found is None else ():
-            archives = self._asked(plugin)
+            archives = self._calls.brought(plugin, HOOK, _is_archive)
             if archives:
                 self._found = ArchiveReader(self._calls, plugin, archives[0])
                 break
@@ -66,15 +66,6 @@ class Archives:
         does not answer."""
         reader = self.reader()
         return reader.takes_logs() if reader else bool(self._unasked)
-
-    def _asked(self, plugin: str) -> list[LogArchive] | None:
-        call = self._calls.hook(plugin, HOOK)
-        assert call is not None
-
-        def ask() -> list[LogArchive]:
-            return checked(call(), _is_archive)
-
-        return self._calls.guarded(plugin, HOOK, ask, START_SECONDS)
 
 
 def _is_archive(one: Any) -> TypeIs[LogArchive]:

@@ -136,6 +136,18 @@ class PluginCalls:
         arguments: Mapping[str, Any] | None = None,
     ) -> list[T]:
         """What a plugin brings through a hook; nothing of it where one thing is not of the kind."""
+        return self.brought(plugin, hook, is_one, arguments, lane=START_LANE) or []
+
+    def brought[T](
+        self,
+        plugin: str,
+        hook: str,
+        is_one: Callable[[Any], TypeIs[T]],
+        arguments: Mapping[str, Any] | None = None,
+        *,
+        lane: str = "",
+    ) -> list[T] | None:
+        """The same; None where it failed."""
         call = self.hook(plugin, hook, arguments)
         if call is None:
             return []
@@ -143,7 +155,7 @@ class PluginCalls:
         def ask() -> list[T]:
             return checked(call(), is_one)
 
-        return self.guarded(plugin, hook, ask, START_SECONDS, lane=START_LANE) or []
+        return self.guarded(plugin, hook, ask, START_SECONDS, lane=lane)
 
     def offered[T](
         self,

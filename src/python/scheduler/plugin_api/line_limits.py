@@ -17,6 +17,7 @@ class Lines:
 
     def __init__(self) -> None:
         self._opened: list[Any] = []
+        self._seconds = 0.0
         self.are_shut = False
 
     def note(self, line: Any) -> None:
@@ -30,9 +31,14 @@ class Lines:
                 # Not SSLSocket's own, which takes the session from under who reads.
                 socket.socket.shutdown(line.sock, socket.SHUT_RDWR)
 
+    def ended_by(self, what: str) -> str:
+        """What is said of an exchange that failed: that its time was up, or ``what``."""
+        return f"was not done within {self._seconds:g} s" if self.are_shut else what
+
     @contextmanager
     def within(self, seconds: float) -> Iterator[None]:
         """For the block: shut when the time is up."""
+        self._seconds = seconds
         timer = Timer(seconds, self.shut)
         timer.daemon = True
         timer.start()
@@ -49,6 +55,12 @@ class NotingLines:
     def __init__(self) -> None:
         self.lines = Lines()
         super().__init__()
+
+    def mounted_in[S](self, session: S) -> S:
+        """The session, whose every address is reached by these lines."""
+        for scheme in ("http://", "https://"):
+            session.mount(scheme, self)  # type: ignore[attr-defined]
+        return session
 
     def get_connection_with_tls_context(self, *args: Any, **kwargs: Any) -> Any:
         pool: Any = super().get_connection_with_tls_context(*args, **kwargs)  # type: ignore[misc]

@@ -29,6 +29,17 @@ class HttpProblem(SchedulerError):
         return problem(self.status, self.code, str(self), self.headers)
 
 
+class MethodNotAllowed(HttpProblem):
+    """The address does not take this method; ``allowed`` are those that it takes: "GET, POST"."""
+
+    code = "METHOD_NOT_ALLOWED"
+    status = HTTPStatus.METHOD_NOT_ALLOWED
+
+    def __init__(self, method: str | None, allowed: str) -> None:
+        self.headers = {"Allow": allowed}
+        super().__init__(f"{method} is not possible here; allowed: {allowed}.")
+
+
 def problem(
     status: HTTPStatus,
     code: str,

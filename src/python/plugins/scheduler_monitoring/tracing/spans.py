@@ -14,7 +14,7 @@ What is archived is archived after the trace was sent: that span follows by itse
 """
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from uuid import UUID
 
@@ -65,15 +65,8 @@ def spans_of(run: RunHistory, recorded_at: datetime) -> tuple[RunSpan, ...]:
 
 def archive_span(run: RunHistory, log_ref: str, archived_at: datetime) -> RunSpan:
     """From the end of the run until its log was known to be in its archive."""
-    return RunSpan(
-        name=ARCHIVE,
-        trace=trace_id(run.run_id),
-        span=span_id(run.run_id, ARCHIVE),
-        parent=span_id(run.run_id, ROOT),
-        start=(start := run.finished_at or archived_at),
-        end=max(start, archived_at),
-        attributes={"scheduler.run.log_ref": log_ref},
-    )
+    span = _part(run, ARCHIVE, run.finished_at or archived_at, archived_at)
+    return replace(span, attributes={"scheduler.run.log_ref": log_ref})
 
 
 def _root(run: RunHistory, start: datetime, end: datetime) -> RunSpan:

@@ -35,9 +35,7 @@ def send(settings: NotifySettings, notice: Notice, now: datetime) -> str:
             )
             _say_goodbye(server)
     except (smtplib.SMTPException, OSError, ValueError) as error:
-        is_over = lines.are_shut
-        why = f"was not done within {ATTEMPT_SECONDS:g} s" if is_over else _what(error)
-        raise NotDelivered("mail", f"{host} {why}", CHECK) from None
+        raise NotDelivered("mail", f"{host} {lines.ended_by(_what(error))}", CHECK) from None
     return f"Not taken for: {', '.join(sorted(refused))}." if refused else ""
 
 

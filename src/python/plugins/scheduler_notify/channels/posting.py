@@ -62,7 +62,7 @@ def post(
     try:
         with (
             adapter.lines.within(ATTEMPT_SECONDS),
-            _session(adapter) as session,
+            adapter.mounted_in(requests.Session()) as session,
             session.post(
                 address,
                 data=body,
@@ -77,16 +77,8 @@ def post(
                 raise _refused(channel, host, address, response, now())
     except (requests.RequestException, HTTPError, OSError, UnicodeError) as error:
         # The exception's own words quote the address.
-        is_over = adapter.lines.are_shut
-        why = f"was not done within {ATTEMPT_SECONDS:g} s" if is_over else _what(error)
+        why = adapter.lines.ended_by(_what(error))
         raise NotDelivered(channel, f"{host} {why}", CHECK) from None
-
-
-def _session(adapter: _Adapter) -> requests.Session:
-    session = requests.Session()
-    session.mount("http://", adapter)
-    session.mount("https://", adapter)
-    return session
 
 
 def _refused(
