@@ -23,13 +23,8 @@ from tests.benchmarks.whole_path_bench import (
     spread,
 )
 from tests.benchmarks.whole_path_throughput import run_all
+from tests.plugins.shipped import ALL_PLUGINS
 
-PLUGINS = (
-    "scheduler_log_archive.plugin:LogArchivePlugin",
-    "scheduler_monitoring.plugin:MonitoringPlugin",
-    "scheduler_k8s_health.plugin:KubernetesHealthPlugin",
-    "scheduler_notify.plugin:NotifyPlugin",
-)
 ROUNDS, RUNS_PER_ROUND = 7, 400
 JOBS, PERIOD_SECONDS, SECONDS = 20, 10, 120
 APART_SECONDS = 0.25
@@ -73,7 +68,7 @@ def _silence() -> Iterator[int]:
 def _settings(port: int) -> dict[str, str]:
     end = f"http://127.0.0.1:{port}"
     return {
-        "SCHEDULER_PLUGINS": ",".join(PLUGINS),
+        "SCHEDULER_PLUGINS": ALL_PLUGINS,
         "SCHEDULER_DEPLOYMENT": "k8s",
         "KUBERNETES_SERVICE_HOST": "127.0.0.1",
         "KUBERNETES_SERVICE_PORT": str(port),

@@ -5,15 +5,10 @@ import os
 import subprocess
 import sys
 
+from tests.plugins.shipped import ALL_PLUGINS
+
 PLUGINS = {
-    "SCHEDULER_PLUGINS": ",".join(
-        (
-            "scheduler_log_archive.plugin:LogArchivePlugin",
-            "scheduler_monitoring.plugin:MonitoringPlugin",
-            "scheduler_k8s_health.plugin:KubernetesHealthPlugin",
-            "scheduler_notify.plugin:NotifyPlugin",
-        )
-    ),
+    "SCHEDULER_PLUGINS": ALL_PLUGINS,
     "SCHEDULER_DEPLOYMENT": "k8s",
     "SCHEDULER_LOG_ARCHIVE_ENABLED": "1",
     "SCHEDULER_LOG_ARCHIVE_BUCKET": "scheduler-logs",
