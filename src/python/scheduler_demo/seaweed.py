@@ -1,6 +1,7 @@
 """SeaweedFS out of a wheel: a real server that speaks S3, for the demo and for tests."""
 
 import http.client
+import json
 import os
 import secrets
 import shutil
@@ -70,12 +71,24 @@ class EmbeddedSeaweed(Server):
         return {**os.environ, "AWS_ACCESS_KEY_ID": key_id, "AWS_SECRET_ACCESS_KEY": secret}
 
     def _answers(self) -> bool:
-        """It refuses a caller without keys once it knows its own."""
-        line = http.client.HTTPConnection("127.0.0.1", self._ports["s3"], timeout=2)
+        """It refuses a caller without keys once it knows its own; and it can read what it keeps
+        once its volumes have reported to the master, seconds later on a busy machine."""
+        refused, _ = self._asked("s3", "/")
+        status, told = self._asked("master", "/dir/status")
+        return (
+            refused == http.client.FORBIDDEN
+            and status == http.client.OK
+            and json.loads(told)["Topology"]["Max"] > 0
+        )
+
+    def _asked(self, part: str, path: str) -> tuple[int, bytes]:
+        """Status and body of an answer; 0 where there is none."""
+        line = http.client.HTTPConnection("127.0.0.1", self._ports[part], timeout=2)
         with closing(line), suppress(OSError, http.client.HTTPException):
-            line.request("GET", "/")
-            return line.getresponse().status == http.client.FORBIDDEN
-        return False
+            line.request("GET", path)
+            answer = line.getresponse()
+            return answer.status, answer.read()
+        return 0, b""
 
 
 def _free_pair() -> int:
