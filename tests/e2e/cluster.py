@@ -5,7 +5,8 @@ that tests ask: who leads, what did the jobs leave behind, was every slot run on
 """
 
 import json
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -226,6 +227,33 @@ class Cluster(DemoCluster):
         name = self.worker_id(worker)
         mine = [run for run in self.runs("work") if run.worker_id == name]
         return [run for run in mine if run.state == "RUNNING" and str(run.id) in begun]
+
+    @contextmanager
+    def work_held(self, at: Callable[[Run], bool] = lambda run: True) -> Iterator[Run]:
+        """A run of ``work`` that is as far as ``at`` says. Its process stands still meanwhile,
+        so that the run is under way for as long as the test looks, and goes on afterwards."""
+        held: list[tuple[Run, psutil.Process]] = []
+
+        def hold() -> bool:
+            pids = {mark.run_id: mark.pid for mark in self.marks("start", job="work")}
+            runs = [run for worker in self.workers for run in self._work_on(worker) if at(run)]
+            for run in runs:
+                with suppress(psutil.NoSuchProcess):
+                    process = psutil.Process(pids[str(run.id)])
+                    process.suspend()
+                    if str(run.id) not in {mark.run_id for mark in self.marks("end", job="work")}:
+                        held.append((run, process))
+                        return True
+                    process.resume()
+            return False
+
+        self.wait_until(hold, "work that can be held")
+        ((run, process),) = held
+        try:
+            yield run
+        finally:
+            with suppress(psutil.NoSuchProcess):
+                process.resume()
 
     def wait_for_new_leader(self, epoch: int, seconds: float = 60.0) -> WorkerProcess:
         """Wait until a living worker leads under a later epoch."""

@@ -120,16 +120,21 @@ def test_no_run_waits_for_a_store_that_is_down_and_all_logs_are_there_afterwards
 
 
 def test_the_log_of_a_killed_worker_whose_disk_is_gone_reads_up_to_the_last_chunk(cluster):
-    worker, run = cluster.wait_for_work()
-    path = next(cluster.layout.run_logs.glob(f"*/*/{run.id}.log"))
-    cluster.wait_until(lambda: "step 2" in path.read_text(), "two steps printed")
-    mark = cluster.layout.run_logs / ".archive" / f"{run.id}.sent"
-    printed = path.read_bytes()
-    cluster.wait_until(
-        lambda: mark.exists() and json.loads(mark.read_text())["bytes"] >= len(printed),
-        "the steps uploaded",
-    )
-    worker.kill()
+    def log_of(run: Run) -> Path:
+        return next(cluster.layout.run_logs.glob(f"*/*/{run.id}.log"), Path("/nowhere"))
+
+    def has_printed(run: Run) -> bool:
+        return log_of(run).exists() and "step 2" in log_of(run).read_text()
+
+    with cluster.work_held(has_printed) as run:
+        mark = cluster.layout.run_logs / ".archive" / f"{run.id}.sent"
+        printed = log_of(run).read_bytes()
+        cluster.wait_until(
+            lambda: mark.exists() and json.loads(mark.read_text())["bytes"] >= len(printed),
+            "the steps uploaded",
+        )
+        worker = next(one for one in cluster.workers if cluster.worker_id(one) == run.worker_id)
+        worker.kill()
     shutil.rmtree(cluster.layout.run_logs)
     text = read_log(cluster, run.id)
     assert text.startswith("step 1 of 4\nstep 2 of 4\n"), text
